@@ -1,0 +1,262 @@
+/** The one table of errors. `runtime/errors.md` is generated from it, and a test fails when it is stale. */
+
+export interface ErrorSpec {
+  /** Whether trying the same again may work without anybody changing anything. */
+  readonly retryable: boolean;
+  /** What happened. */
+  readonly message: string;
+  /** How to mend it. */
+  readonly mend: string;
+}
+
+const spec = (retryable: boolean, message: string, mend: string): ErrorSpec =>
+  Object.freeze({ retryable, message, mend });
+
+export const ERRORS = Object.freeze({
+  // configuration
+  CONFIG_NOT_FOUND: spec(
+    false,
+    'the site file does not exist or cannot be read',
+    'Give the right path with -c FILE, or copy config/examples/quickstart.yaml.',
+  ),
+  CONFIG_SYNTAX: spec(false, 'the site file is not valid YAML', 'Mend the line named; indentation is by spaces.'),
+  CONFIG_UNKNOWN_KEY: spec(
+    false,
+    'a key that banksman does not know',
+    'Use the suggested key, or look it up in config/reference.md.',
+  ),
+  CONFIG_INVALID_VALUE: spec(
+    false,
+    'a value of the wrong kind or out of range',
+    'Give a value as config/reference.md describes it.',
+  ),
+  CONFIG_MISSING_KEY: spec(
+    false,
+    'a key that must be there is missing',
+    'Add it; config/reference.md shows an example.',
+  ),
+  CONFIG_UNKNOWN_REFERENCE: spec(false, 'a name that refers to nothing', 'Define it, or use one of the names listed.'),
+  CONFIG_BAD_POLYGON: spec(
+    false,
+    'a polygon that crosses itself, leaves the picture or has no area',
+    'Give at least three corners in order round the zone, each between 0 and 1.',
+  ),
+  CONFIG_DUPLICATE_URL: spec(
+    false,
+    'two cameras with the same stream',
+    'Remove one, or give each its own URL; many cameras refuse a second session.',
+  ),
+  CONFIG_SECRET_IN_FILE: spec(
+    false,
+    'a password written into the site file or a URL',
+    'Put it in the environment and write ${NAME}, or in a file and use password_file.',
+  ),
+  CONFIG_SECRET_MISSING: spec(
+    false,
+    'a secret that the site file refers to is not set',
+    'Set the environment variable, or create the file, then retry.',
+  ),
+  CONFIG_BIND_REFUSED: spec(
+    false,
+    'binding beyond loopback needs accounts, which this version does not have',
+    'Bind to 127.0.0.1 and put a reverse proxy with authentication in front.',
+  ),
+  CONFIG_RELOAD_FAILED: spec(
+    false,
+    'the edited site file was refused; the one before it stays active',
+    'Mend the mistakes listed and save again.',
+  ),
+  USAGE: spec(false, 'the command was called wrongly', 'See --help.'),
+
+  // camera
+  RTSP_BAD_URL: spec(false, 'the URL is not an rtsp:// or rtsps:// address', 'Write rtsp://HOST:PORT/PATH.'),
+  RTSP_REFUSED: spec(
+    true,
+    'the host refused the connection',
+    'Check the port, and that RTSP is switched on in the camera.',
+  ),
+  RTSP_NO_ROUTE: spec(true, 'the host does not answer', 'Check power, cable, network and address.'),
+  RTSP_UNKNOWN_HOST: spec(true, 'the host name is unknown', 'Check the spelling, or use the address.'),
+  RTSP_UNAUTHORIZED: spec(
+    false,
+    'the camera refused user or password',
+    'Set the right username and password; banksman does not try again by itself for 6 hours, because cameras lock accounts out.',
+  ),
+  RTSP_NOT_FOUND: spec(
+    true,
+    'the camera has no stream at this path',
+    'Check the path; the camera manual or its ONVIF page names it.',
+  ),
+  RTSP_NO_VIDEO: spec(
+    true,
+    'the stream has no video track',
+    'Choose a path with video, or switch video on in the camera.',
+  ),
+  RTSP_UNSUPPORTED_CODEC: spec(
+    true,
+    'the video codec is not one that banksman decodes',
+    'Set the camera (or this stream) to H.264.',
+  ),
+  RTSP_STALLED: spec(
+    true,
+    'the session is up but no picture comes',
+    'Check the network between; banksman reconnects by itself.',
+  ),
+  RTSP_ENDED: spec(
+    true,
+    'the camera ended the session',
+    'banksman reconnects by itself; many ends point to a session limit of the camera.',
+  ),
+  RTSP_TLS: spec(
+    true,
+    'the TLS connection failed',
+    'Check the certificate; set tls.ca_file for your own authority, or tls.verify: false to accept any.',
+  ),
+  RTSP_PROTOCOL: spec(
+    true,
+    'the host does not speak RTSP as the standard has it',
+    'Check that the port is the RTSP port.',
+  ),
+  STREAM_UNDECODABLE: spec(
+    true,
+    'pictures arrive but cannot be decoded',
+    'Check the camera and the network for loss; banksman looks again at the next key picture.',
+  ),
+  CAMERA_PROCESS_FAILED: spec(
+    true,
+    'the process of this camera ended by itself',
+    'banksman restarts it; if it keeps failing the camera is quarantined: see the log.',
+  ),
+  CAMERA_QUARANTINED: spec(
+    false,
+    'the process of this camera failed too often',
+    'See the log for the cause; change the camera in the site file or restart to try again.',
+  ),
+
+  // models
+  MODEL_UNKNOWN: spec(false, 'no manifest of that name', 'banksman models list shows the names.'),
+  MODEL_MANIFEST_INVALID: spec(false, 'the model manifest is not valid', 'Mend the field named.'),
+  MODEL_NOT_PULLED: spec(
+    false,
+    'the weights of the model are not on this machine',
+    'banksman models pull NAME, or pull NAME --from FILE.',
+  ),
+  MODEL_CHECKSUM_MISMATCH: spec(
+    false,
+    'the weights file is not the one that the manifest pins',
+    'Remove it and pull again; a proxy may have changed it.',
+  ),
+  MODEL_NOT_ONNX: spec(
+    false,
+    'the weights file is not an ONNX model',
+    'Often it is an error page saved under the name: pull again.',
+  ),
+  MODEL_SIGNATURE_MISMATCH: spec(
+    false,
+    'the inputs or outputs of the model are not those of its family',
+    'Choose the right family in the manifest, or export the model again.',
+  ),
+  MODEL_DOWNLOAD_FAILED: spec(
+    true,
+    'the weights could not be downloaded',
+    'Check the network and proxy, or download elsewhere and use --from FILE.',
+  ),
+  FRAME_UNREADABLE: spec(
+    false,
+    'a frame is not a readable JPEG',
+    'The frame is shed and counted; if it repeats look at the camera.',
+  ),
+  DETECTOR_FAILED: spec(true, 'the detector failed', 'banksman restarts it; see the log.'),
+  DETECTOR_HUNG: spec(
+    true,
+    'the detector did not answer in time',
+    'banksman restarts it; look at the load of the machine.',
+  ),
+
+  // bus
+  BUS_UNREACHABLE: spec(true, 'no bus answers', 'Start banksman up for this site file first.'),
+  BUS_LOST: spec(true, 'the bus went away', 'The role ends and is started again by its supervisor.'),
+  BUS_UNKNOWN_TOPIC: spec(false, 'no topic of that name', 'See CONTRACTS for the topics.'),
+  BUS_STORE_FULL: spec(true, 'the disk of the bus log is full', 'Make room on the disk that holds data_dir.'),
+  MESSAGE_INVALID: spec(false, 'a message does not parse', 'It is in dead-letters.v1 with the reason.'),
+
+  // stores and delivery
+  STORE_FULL: spec(
+    true,
+    'the disk of the evidence store is full',
+    'Make room, or lower evidence.retention; banksman writes what is missing when there is room.',
+  ),
+  STORE_FAILED: spec(true, 'the store failed', 'See the log; banksman tries again.'),
+  EVIDENCE_FRAME_GONE: spec(
+    false,
+    'the frame of an incident is no longer retained',
+    'The record says so; look at the bounds of frames.v1 if it repeats.',
+  ),
+  ALERT_REFUSED: spec(false, 'the receiver refused the message', 'Check URL and secret of the webhook.'),
+  ALERT_FAILED: spec(
+    true,
+    'the receiver could not be reached or failed',
+    'banksman tries again for 24 hours, then dead-letters the message.',
+  ),
+
+  // processes
+  DATA_DIR_LOCKED: spec(
+    false,
+    'another banksman runs on this data_dir',
+    'Stop it, or give this site file its own data_dir.',
+  ),
+  DATA_DIR_UNUSABLE: spec(false, 'data_dir cannot be written', 'Give a folder that this user can write, with room.'),
+  PORT_TAKEN: spec(false, 'the port is taken', 'Stop what listens there, or bind to another port in the site file.'),
+  ROLE_FAILED: spec(true, 'a role ended by itself', 'The supervisor restarts it; see the log.'),
+  STOP_TIMED_OUT: spec(
+    false,
+    'something did not stop within the deadline and was ended',
+    'Nothing is lost; see the log for its name.',
+  ),
+  INTERNAL: spec(false, 'a mistake in banksman', 'Please report it with the log.'),
+});
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(ERRORS, text);
+}
+
+export interface ErrorOptions {
+  /** Where: `file:line:column`, `camera gate`, `topic/partition@offset`. */
+  where?: string;
+  /** What in particular, without secrets. Default: the table's message. */
+  message?: string;
+  cause?: unknown;
+}
+
+/** An error as data: code, where, what, how to mend it. */
+export class BanksmanError extends Error {
+  readonly code: ErrorCode;
+  readonly where: string | undefined;
+
+  constructor(code: ErrorCode, options: ErrorOptions = {}) {
+    super(options.message ?? ERRORS[code].message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = 'BanksmanError';
+    this.code = code;
+    this.where = options.where;
+  }
+
+  get retryable(): boolean {
+    return ERRORS[this.code].retryable;
+  }
+
+  get mend(): string {
+    return ERRORS[this.code].mend;
+  }
+
+  /** For people: `CODE where: what` and the way to mend it on a second line. */
+  toDisplay(): string {
+    const where = this.where === undefined ? '' : `${this.where}: `;
+    return `${where}${this.message} [${this.code}]\n  ${this.mend}`;
+  }
+}
+
+export function asError(value: unknown): Error {
+  return value instanceof Error ? value : new Error(String(value));
+}
