@@ -1,0 +1,34 @@
+import type { Message, Producer } from '../bus/types.ts';
+import type { Clock } from '../clock.ts';
+import { BanksmanError } from '../errors.ts';
+import type { Metrics } from '../metrics.ts';
+import { toTimestamp } from '../time.ts';
+import { encodeJson } from './codec.ts';
+import type { DeadLetter } from './types.ts';
+
+/** Larger values are cut in the letter; the coordinates find the rest while it is retained. */
+const MAX_BYTES = 256 * 1024;
+
+/**
+ * Puts a message that could not be handled aside, with the reason, and counts it. Resolves when the
+ * letter is durable: acknowledge the message after that, never before.
+ */
+export async function sendDeadLetter(
+  producer: Producer,
+  message: Message,
+  error: unknown,
+  deps: { clock: Clock; metrics: Metrics },
+): Promise<void> {
+  const reason = error instanceof BanksmanError ? error.code : 'INTERNAL';
+  const letter: DeadLetter = {
+    source: { topic: message.topic, partition: message.partition, offset: String(message.offset) },
+    key: message.key,
+    headers: { ...message.headers },
+    valueBase64: (message.value ?? Buffer.alloc(0)).subarray(0, MAX_BYTES).toString('base64'),
+    reason,
+    detail: error instanceof Error ? error.message : String(error),
+    at: toTimestamp(deps.clock.now()),
+  };
+  await producer.send('dead-letters.v1', { key: message.key, value: encodeJson(letter) });
+  deps.metrics.inc('dead_letters_total', { topic: message.topic, reason });
+}
