@@ -1,0 +1,110 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type RtspServer, startRtspServer } from './server.ts';
+import { readStrip, type Strip } from './strip.ts';
+
+const DATA = process.env['BANKSMAN_TEST_DATA'] ?? join(import.meta.dirname, '../../../shared/data');
+const CLIP = join(DATA, 'video/intel_preview_worker-zone-detection.mp4');
+
+/** Decodes `count` pictures of a stream to grey bytes with a client that is not ours. */
+async function pictures(url: string, width: number, height: number, count: number): Promise<Buffer[]> {
+  const client = spawn('gst-launch-1.0', [
+    '-q',
+    ...`rtspsrc location=${url} protocols=tcp latency=0 ! rtph264depay ! h264parse ! avdec_h264 ! videoconvert`.split(
+      ' ',
+    ),
+    ...`! videoscale ! video/x-raw,format=GRAY8,width=${width},height=${height} ! fdsink fd=1 sync=false`.split(' '),
+  ]);
+  const found: Buffer[] = [];
+  let left = Buffer.alloc(0);
+  for await (const chunk of client.stdout) {
+    left = Buffer.concat([left, chunk]);
+    for (; left.length >= width * height && found.length < count; left = left.subarray(width * height)) {
+      found.push(Buffer.from(left.subarray(0, width * height)));
+    }
+    if (found.length >= count) break;
+  }
+  client.kill('SIGKILL');
+  return found;
+}
+
+function strips(grey: Buffer[], width: number, height: number): Strip[] {
+  return grey.map((picture) => readStrip(picture, width, height)).filter((strip) => strip !== null);
+}
+
+describe.skipIf(!existsSync(CLIP))('RTSP test server', () => {
+  let server: RtspServer;
+
+  beforeAll(async () => {
+    server = await startRtspServer({
+      streams: [
+        { path: '/pattern', source: { kind: 'pattern', width: 640, height: 360, fps: 10 } },
+        {
+          path: '/painted',
+          source: {
+            kind: 'file',
+            segments: [{ file: CLIP }],
+            paint: true,
+            encode: { fps: 10, width: 640, height: 360 },
+          },
+        },
+        {
+          path: '/scenes',
+          source: {
+            kind: 'file',
+            scenes: {
+              dark: [{ pattern: 'black', forS: 1, label: 'dark' }],
+              light: [{ pattern: 'white', forS: 1, label: 'light' }],
+            },
+            encode: { fps: 10, width: 320, height: 240 },
+          },
+        },
+      ],
+    });
+  }, 120_000);
+
+  afterAll(async () => {
+    await server.stop();
+  });
+
+  it('paints a counter and the wall clock that survive encoding and scaling', async () => {
+    const seen = strips(await pictures(server.url('/pattern'), 480, 270, 15), 480, 270);
+    expect(seen.length).toBe(15);
+    for (const [i, strip] of seen.entries()) {
+      expect(strip.counter).toBe((seen[0]?.counter ?? 0) + i);
+      expect(Math.abs(Date.now() - strip.wallMs)).toBeLessThan(60_000);
+    }
+    expect((seen[14]?.wallMs ?? 0) - (seen[0]?.wallMs ?? 0)).toBeGreaterThan(1_000);
+  });
+
+  it('paints into recorded footage too', async () => {
+    const seen = strips(await pictures(server.url('/painted'), 640, 360, 15), 640, 360);
+    expect(seen.length).toBe(15);
+  });
+
+  it('switches scenes when told, and says when each began', async () => {
+    const mean = async (): Promise<number> => {
+      const [, picture = Buffer.alloc(1)] = await pictures(server.url('/scenes'), 320, 240, 2);
+      return picture.reduce((sum, value) => sum + value, 0) / picture.length;
+    };
+    expect(await mean()).toBeLessThan(30);
+    const light = new Promise((resolve) => server.onSegment((event) => event.label === 'light' && resolve(event)));
+    await server.scene('/scenes', 'light');
+    expect(await light).toMatchObject({ path: '/scenes', scene: 'light' });
+    await expect.poll(mean, { timeout: 10_000 }).toBeGreaterThan(200);
+  });
+
+  it('refuses a command that it does not know how to do', async () => {
+    await expect(server.scene('/scenes', 'nowhere')).rejects.toThrow('nowhere');
+  });
+
+  it('comes back on the same port after it was killed', async () => {
+    const port = server.port;
+    await server.kill();
+    await server.restart();
+    expect(server.port).toBe(port);
+    expect((await pictures(server.url('/pattern'), 320, 180, 2)).length).toBe(2);
+  });
+});
