@@ -1,0 +1,314 @@
+import type { Box, Detection, Track } from '../../runtime/messages/types.ts';
+import { assign } from './assignment.ts';
+import { iou, kindOf } from './boxes.ts';
+import { type Axis, correctAxis, holdAxis, type Motion, predictAxis, startAxis } from './motion.ts';
+
+/** A detection that passed the filters. `high`: it may start a track; else it only keeps one alive. */
+export interface Candidate extends Detection {
+  high: boolean;
+}
+
+/** One track, as plain JSON. Positions in picture heights: x runs from 0 to the picture's aspect. */
+export interface TrackState {
+  id: string;
+  class: string;
+  /** Sum of scores by class: the class of a track is what it looked like most. */
+  votes: Record<string, number>;
+  score: number;
+  /** Of its last detection, normalized. */
+  box: Box;
+  x: Axis;
+  /** Of the ground point: bottom of the box. */
+  y: Axis;
+  /** Smoothed size, picture heights. */
+  width: number;
+  height: number;
+  /** Capture time up to which `x` and `y` are predicted, and of the last detection, epoch ms. */
+  time: number;
+  seen: number;
+  /** Seconds of looked time since the first sample, and since the last detection. */
+  age: number;
+  unseen: number;
+  /** Samples on which it was looked for since its last detection. */
+  missed: number;
+  hits: number;
+  /** Sum of scores since it is tentative. */
+  evidence: number;
+  tentative: boolean;
+}
+
+export interface TrackerState {
+  tracks: TrackState[];
+  /** Capture time of the last looked sample, epoch ms. */
+  lookedAt: number | null;
+}
+
+export interface TrackerOptions {
+  /** Speed by kind in box heights a second (standard deviation along x); `*` for the others. */
+  speeds: Readonly<Record<string, number>>;
+  /** Speed along y over that along x: cameras look down at a slant, so the ground is foreshortened. */
+  foreshortening: number;
+  /** Seconds. */
+  memory: number;
+  /** Standard deviation of a measured ground point, in box heights, and of the logarithm of a measured size. */
+  positionNoise: number;
+  sizeNoise: number;
+  /** Degrees of freedom of the Student distribution of errors: few, because half-hidden people jump. */
+  tails: number;
+  /** What an IoU of 1 with the predicted box is worth. */
+  overlapWeight: number;
+  /** Association costs (negative log-likelihood) at which a new object is as likely. */
+  limit: number;
+  /** IoU with the predicted box that a low detection must reach. */
+  lowIou: number;
+  /** Sum of scores, and detections, that confirm a track. */
+  confirmEvidence: number;
+  confirmHits: number;
+  /** Looked seconds without a detection after which a track ends; tentative ones, too. */
+  keep: number;
+  keepTentative: number;
+  /** Seconds without a look that count as looked at most: what happened in a wider gap nobody saw. */
+  maxStep: number;
+  /** Seconds without a look after which places say nothing any more, and tracks end. */
+  maxGap: number;
+  /** Most tracks kept: those unseen longest go first. */
+  maxTracks: number;
+}
+
+export const TRACKER_DEFAULTS: TrackerOptions = Object.freeze({
+  speeds: Object.freeze({ person: 0.7, vehicle: 3, bicycle: 1.5, motorcycle: 3, '*': 1.5 }),
+  foreshortening: 0.6,
+  memory: 1.5,
+  positionNoise: 0.06,
+  sizeNoise: 0.12,
+  tails: 4,
+  overlapWeight: 1,
+  limit: 2,
+  lowIou: 0.3,
+  confirmEvidence: 0.9,
+  confirmHits: 2,
+  keep: 2,
+  keepTentative: 0.6,
+  maxStep: 1,
+  maxGap: 10,
+  maxTracks: 200,
+});
+
+export interface Sample {
+  /** Capture time, epoch ms. */
+  time: number;
+  /** Width over height of the picture. */
+  aspect: number;
+  candidates: readonly Candidate[];
+  /** Id for a track that begins with this candidate: the same under replay. */
+  idOf: (candidate: number) => string;
+}
+
+export function startTracker(): TrackerState {
+  return { tracks: [], lookedAt: null };
+}
+
+/**
+ * Takes one looked sample. Pure: the same state and sample give the same result.
+ * @returns the state after it, and every live track; those found on this sample carry the detection's
+ *   own box and score, the others are `coasting` with those of their last one.
+ */
+export function trackSample(
+  state: TrackerState,
+  sample: Sample,
+  options: TrackerOptions = TRACKER_DEFAULTS,
+): { state: TrackerState; tracks: Track[] } {
+  const step = state.lookedAt === null ? 0 : Math.max(0, (sample.time - state.lookedAt) / 1000);
+  const looked = Math.min(step, options.maxStep);
+  const tracks = state.tracks
+    .filter((track) => sample.time - track.time <= options.maxGap * 1000)
+    .map((track) => predict(track, sample.time, looked, options));
+  const found = associate(tracks, sample, options);
+
+  const next: TrackState[] = [];
+  tracks.forEach((track, index) => {
+    const candidate = sample.candidates[found[index] ?? -1];
+    if (candidate) next.push(correct(track, candidate, sample, options));
+    else if (!over(track, options)) next.push(track);
+  });
+  const taken = new Set(found);
+  sample.candidates.forEach((candidate, index) => {
+    if (candidate.high && !taken.has(index)) next.push(begin(candidate, sample.idOf(index), sample, options));
+  });
+  next.sort((a, b) => a.unseen - b.unseen);
+  next.length = Math.min(next.length, options.maxTracks);
+  return { state: { tracks: next, lookedAt: sample.time }, tracks: next.map(publish) };
+}
+
+/** Nothing moved up to `time` (epoch ms): tracks stay where they are, and their looked time stands still. */
+export function holdTracks(state: TrackerState, time: number): TrackerState {
+  return {
+    tracks: state.tracks.map((track) => ({
+      ...track,
+      x: holdAxis(track.x),
+      y: holdAxis(track.y),
+      time: Math.max(track.time, time),
+    })),
+    lookedAt: state.lookedAt === null ? null : Math.max(state.lookedAt, time),
+  };
+}
+
+/** The live tracks when nobody looked at a frame: all coasting. */
+export function coastingTracks(state: TrackerState): Track[] {
+  return state.tracks.map((track) => ({ ...publish(track), coasting: true }));
+}
+
+function publish(track: TrackState): Track {
+  const { id, score, box, age, tentative, missed } = track;
+  return { id, class: track.class, score, box, age: Math.round(age * 1000) / 1000, tentative, coasting: missed > 0 };
+}
+
+function over({ tentative, unseen, missed }: TrackState, options: TrackerOptions): boolean {
+  // One miss never ends a track, however slow the camera.
+  return missed > 1 && unseen > (tentative ? options.keepTentative : options.keep);
+}
+
+function motionOf(track: { class: string; height: number }, options: TrackerOptions): { x: Motion; y: Motion } {
+  const speed = (options.speeds[kindOf(track.class)] ?? options.speeds['*'] ?? 1) * track.height;
+  const { memory, foreshortening } = options;
+  return { x: { speed, memory }, y: { speed: speed * foreshortening, memory } };
+}
+
+function predict(track: TrackState, time: number, looked: number, options: TrackerOptions): TrackState {
+  const seconds = (time - track.time) / 1000;
+  const motion = motionOf(track, options);
+  return {
+    ...track,
+    x: predictAxis(track.x, seconds, motion.x),
+    y: predictAxis(track.y, seconds, motion.y),
+    time: Math.max(time, track.time),
+    age: track.age + looked,
+    unseen: track.unseen + looked,
+    missed: track.missed + 1,
+  };
+}
+
+/** Where a box stands and how large it is, in picture heights. */
+function measure([x1, y1, x2, y2]: Box, aspect: number): { x: number; y: number; width: number; height: number } {
+  return {
+    x: ((x1 + x2) / 2) * aspect,
+    y: y2,
+    width: Math.max(1e-4, (x2 - x1) * aspect),
+    height: Math.max(1e-4, y2 - y1),
+  };
+}
+
+function predictedBox(track: TrackState, aspect: number): Box {
+  const half = track.width / 2;
+  const { position: x } = track.x;
+  const { position: y } = track.y;
+  return [(x - half) / aspect, y - track.height, (x + half) / aspect, y];
+}
+
+/**
+ * Candidate of each track, -1 for none. High detections first, over all tracks; then low ones, where they
+ * lie on what is left (Zhang et al., "ByteTrack", 2022).
+ */
+function associate(tracks: readonly TrackState[], sample: Sample, options: TrackerOptions): number[] {
+  const { candidates, aspect } = sample;
+  const boxes = tracks.map((track) => predictedBox(track, aspect));
+  const costs = tracks.map((track, row) =>
+    candidates.map((candidate) =>
+      candidate.high ? cost(track, boxes[row] ?? track.box, candidate, aspect, options) : Number.POSITIVE_INFINITY,
+    ),
+  );
+  const found = assign(costs, options.limit);
+  const rest = tracks.map((track, row) =>
+    candidates.map((candidate) => {
+      if (candidate.high || (found[row] ?? -1) >= 0 || track.tentative) return Number.POSITIVE_INFINITY;
+      if (kindOf(candidate.class) !== kindOf(track.class)) return Number.POSITIVE_INFINITY;
+      return 1 - iou(boxes[row] ?? track.box, candidate.box);
+    }),
+  );
+  assign(rest, 1 - options.lowIou).forEach((column, row) => {
+    if (column >= 0) found[row] = column;
+  });
+  return found;
+}
+
+/** Negative log-likelihood that this is where the track is now, positions in its own heights. */
+function cost(
+  track: TrackState,
+  predicted: Box,
+  candidate: Candidate,
+  aspect: number,
+  options: TrackerOptions,
+): number {
+  if (kindOf(candidate.class) !== kindOf(track.class)) return Number.POSITIVE_INFINITY;
+  const { x, y, width, height } = measure(candidate.box, aspect);
+  const scale = Math.sqrt(track.height * height);
+  const noise = options.positionNoise * scale;
+  const deviationX = Math.sqrt(track.x.pp + noise * noise);
+  const deviationY = Math.sqrt(track.y.pp + noise * noise);
+  const { tails, sizeNoise } = options;
+  return (
+    surprise((x - track.x.position) / deviationX, tails) +
+    surprise((y - track.y.position) / deviationY, tails) +
+    surprise(Math.log(height / track.height) / sizeNoise, tails) +
+    surprise(Math.log(width / track.width) / (2 * sizeNoise), tails) +
+    Math.log((deviationX / scale) * (deviationY / scale)) -
+    options.overlapWeight * iou(predicted, candidate.box)
+  );
+}
+
+/** −log of Student's density relative to its peak. */
+function surprise(z: number, tails: number): number {
+  return ((tails + 1) / 2) * Math.log1p((z * z) / tails);
+}
+
+const SIZE_GAIN = 0.4;
+
+function correct(track: TrackState, candidate: Candidate, sample: Sample, options: TrackerOptions): TrackState {
+  const { x, y, width, height } = measure(candidate.box, sample.aspect);
+  const noise = options.positionNoise * track.height;
+  const votes = { ...track.votes, [candidate.class]: (track.votes[candidate.class] ?? 0) + candidate.score };
+  const hits = track.hits + 1;
+  const evidence = track.evidence + candidate.score;
+  return {
+    ...track,
+    class: Object.entries(votes).reduce((a, b) => (b[1] > a[1] ? b : a))[0],
+    votes,
+    score: candidate.score,
+    box: candidate.box,
+    x: correctAxis(track.x, x, noise),
+    y: correctAxis(track.y, y, noise),
+    width: track.width * (width / track.width) ** SIZE_GAIN,
+    height: track.height * (height / track.height) ** SIZE_GAIN,
+    seen: sample.time,
+    unseen: 0,
+    missed: 0,
+    hits,
+    evidence,
+    tentative: track.tentative && (hits < options.confirmHits || evidence < options.confirmEvidence),
+  };
+}
+
+function begin(candidate: Candidate, id: string, sample: Sample, options: TrackerOptions): TrackState {
+  const { x, y, width, height } = measure(candidate.box, sample.aspect);
+  const motion = motionOf({ class: candidate.class, height }, options);
+  const noise = options.positionNoise * height;
+  return {
+    id,
+    class: candidate.class,
+    votes: { [candidate.class]: candidate.score },
+    score: candidate.score,
+    box: candidate.box,
+    x: startAxis(x, noise, motion.x),
+    y: startAxis(y, noise, motion.y),
+    width,
+    height,
+    time: sample.time,
+    seen: sample.time,
+    age: 0,
+    unseen: 0,
+    missed: 0,
+    hits: 1,
+    evidence: candidate.score,
+    tentative: options.confirmHits > 1 || candidate.score < options.confirmEvidence,
+  };
+}
