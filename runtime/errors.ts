@@ -36,6 +36,13 @@ export const ERRORS = Object.freeze({
     'Add it; config/reference.md shows an example.',
   ),
   CONFIG_UNKNOWN_REFERENCE: spec(false, 'a name that refers to nothing', 'Define it, or use one of the names listed.'),
+  CONFIG_DUPLICATE_KEY: spec(false, 'a name that is used twice', 'Remove or rename one of them.'),
+  CONFIG_PROMISE_AT_RISK: spec(
+    false,
+    'a rule promises more than its camera can keep',
+    'Raise the rate named, or the detect_within_s of the rule.',
+  ),
+  CONFIG_UNUSED: spec(false, 'something that nothing uses', 'Name it in a rule, or remove it.'),
   CONFIG_BAD_POLYGON: spec(
     false,
     'a polygon that crosses itself, leaves the picture or has no area',
