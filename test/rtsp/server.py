@@ -12,8 +12,9 @@ import threading
 import gi
 
 gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import Gio, GLib, Gst, GstRtspServer  # noqa: E402
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 Gst.init(None)
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -21,7 +22,7 @@ from player import PaintingPlayer, PatternPlayer, UnitPlayer  # noqa: E402
 
 # What a camera may send that is not H.264 video.
 OTHER = {
-    "mjpeg": "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=5/1 ! jpegenc ! rtpjpegpay name=pay0 pt=26",
+    "mjpeg": "videotestsrc is-live=true ! video/x-raw,format=I420,width=320,height=240,framerate=5/1 ! jpegenc ! rtpjpegpay name=pay0 pt=26",
     "h265": "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=5/1 "
     "! x265enc tune=zerolatency speed-preset=ultrafast key-int-max=5 ! h265parse config-interval=-1 ! rtph265pay name=pay0 pt=96",
     "audio": "audiotestsrc is-live=true wave=silence ! alawenc ! rtppcmapay name=pay0 pt=8",
@@ -74,7 +75,7 @@ def protect(server, factories, auth_setup, tls):
         token.set_string("media.factory.role", "viewer")
         user, password = auth_setup["user"], auth_setup["password"]
         if auth_setup.get("method") == "digest":
-            auth.set_supported_methods(4)  # GST_RTSP_AUTH_DIGEST
+            auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
             auth.add_digest(user, password, token)
         else:
             auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)

@@ -194,7 +194,7 @@ export class RtspServer {
   /** Starts again on the same port; ends the old process first where it lives. */
   async restart(): Promise<void> {
     await this.kill();
-    const child = spawn('/usr/bin/python3', [SCRIPT], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn('/usr/bin/python3', ['-B', SCRIPT], { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => {
