@@ -1,0 +1,213 @@
+import { partitionOf } from '../../runtime/bus/murmur2.ts';
+import type { Bus, Consumer, Delivery, Producer, TopicPartition } from '../../runtime/bus/types.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { asError } from '../../runtime/errors.ts';
+import type { Component } from '../../runtime/lifecycle.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { sendDeadLetter } from '../../runtime/messages/dead_letters.ts';
+import { parseMessage } from '../../runtime/messages/schemas.ts';
+import { cameraKey, TOPICS } from '../../runtime/messages/topics.ts';
+import type { Incident, Tracks } from '../../runtime/messages/types.ts';
+import type { Metrics } from '../../runtime/metrics.ts';
+import { fromTimestamp } from '../../runtime/time.ts';
+import { Configuration } from './configuration.ts';
+import { apply, DEFAULT_LOST_S, openCount, reconcile } from './engine.ts';
+import { Lane, PROCESSOR, readState } from './lane.ts';
+import { newCameraState } from './state.ts';
+
+/** Records applied and not acknowledged before a commit is due ahead of time. */
+const MAX_UNACKNOWLEDGED = 400;
+
+export interface IncidentsDeps {
+  bus: Bus;
+  site: string;
+  log: Logger;
+  metrics: Metrics;
+  clock: Clock;
+}
+
+export interface IncidentsOptions {
+  /** Seconds unobserved after which an incident is given up as `camera_lost`. Default 3600. */
+  lostS?: number;
+  /** Between snapshots while no incident changes. Default 1000. */
+  snapshotMs?: number;
+  /** Called once when it cannot go on (the bus is gone, a snapshot failed): the role should end. */
+  onError?: (error: Error) => void;
+}
+
+/** Takes `tracks.v1` through the rules; publishes `incidents.v1` and `coverage.v1`. */
+export class IncidentsProcessor implements Component {
+  readonly name = PROCESSOR;
+  readonly #deps: IncidentsDeps;
+  readonly #options: IncidentsOptions;
+  /** By `site/camera`. */
+  readonly #lanes = new Map<string, Lane>();
+  #running: { configuration: Configuration; producer: Producer; consumer: Consumer; stop: AbortController } | undefined;
+  #failed = false;
+
+  constructor(deps: IncidentsDeps, options: IncidentsOptions = {}) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { bus, log } = this.#deps;
+    const producer = bus.producer();
+    const configuration = new Configuration(bus, log, this.#options.lostS ?? DEFAULT_LOST_S);
+    const consumer = bus.consumer(PROCESSOR, ['tracks.v1'], (delivery) => this.#handle(delivery), {
+      onAssigned: (partitions) => this.#restore(partitions),
+      onRevoked: (partitions) => this.#release(partitions),
+      onError: (error) => this.#fail(error),
+    });
+    this.#running = { configuration, producer, consumer, stop: new AbortController() };
+    await configuration.start(() => void this.#reconcileAll().catch((error: unknown) => this.#fail(error)));
+    await consumer.start();
+    void this.#commitNowAndThen(this.#running.stop.signal);
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    if (!running) return;
+    this.#running = undefined;
+    running.stop.abort();
+    running.consumer.pause();
+    // Acknowledge what is applied while the consumer can still commit it.
+    if (!this.#failed) await this.#commitAll();
+    await running.consumer.stop();
+    if (!this.#failed) await this.#commitAll();
+    this.#lanes.clear();
+    await running.configuration.stop();
+    await running.producer.close();
+  }
+
+  async #handle(delivery: Delivery): Promise<void> {
+    const { clock, metrics } = this.#deps;
+    const running = this.#running;
+    // Not acknowledged: whoever takes over applies it.
+    if (!running) return;
+    let record: Tracks;
+    try {
+      record = parseMessage('tracks.v1', delivery);
+    } catch (error) {
+      await sendDeadLetter(running.producer, delivery, error, this.#deps);
+      delivery.ack();
+      return;
+    }
+    const config = running.configuration.of(record.site, record.camera);
+    // A camera that was removed while its last records were on their way.
+    if (!config) return delivery.ack();
+    const lane = this.#laneOf(record, delivery.partition, running.producer);
+    if (delivery.offset <= lane.covered) return delivery.ack();
+    const { incidents, coverage, dropped } = apply(lane.state, record, config);
+    lane.applied(delivery, config.camera.configHash);
+    if (dropped !== null) return metrics.inc('records_stale_total', { reason: dropped });
+    lane.decided(incidents);
+    lane.publishCoverage(coverage);
+    if (incidents.length > 0) {
+      await lane.commit();
+      this.#count(incidents, record);
+    } else if (lane.unacknowledged >= MAX_UNACKNOWLEDGED) await lane.commit();
+    if (record.kind === 'looked') {
+      metrics.observe('stage_seconds', secondsSince(record.to, clock), { stage: PROCESSOR });
+    }
+  }
+
+  #laneOf({ site, camera }: Tracks, partition: number, producer: Producer): Lane {
+    const key = cameraKey(site, camera);
+    let lane = this.#lanes.get(key);
+    if (!lane) {
+      lane = new Lane(producer, partition, newCameraState(site, camera), -1);
+      this.#lanes.set(key, lane);
+    }
+    return lane;
+  }
+
+  /** States of the cameras in these partitions, and what they had decided and perhaps not published. */
+  async #restore(partitions: TopicPartition[]): Promise<void> {
+    const running = this.#running;
+    if (!running) return;
+    const mine = new Set(partitions.map(({ partition }) => partition));
+    const table = this.#deps.bus.table('processor-state.v1');
+    await table.start();
+    for (const [key, message] of table.entries()) {
+      if (!key.startsWith(`${PROCESSOR}/`)) continue;
+      const camera = key.slice(PROCESSOR.length + 1);
+      const partition = partitionOf(camera, TOPICS.tracks.partitions);
+      if (!mine.has(partition)) continue;
+      const restored = readState(message);
+      if (restored) this.#lanes.set(camera, new Lane(running.producer, partition, restored.state, restored.covered));
+      else this.#deps.log.error({ key }, 'state that this version cannot read: the camera starts afresh');
+    }
+    await table.stop();
+    await this.#reconcileAll();
+    await this.#commitAll();
+  }
+
+  async #release(partitions: TopicPartition[]): Promise<void> {
+    const lost = new Set(partitions.map(({ partition }) => partition));
+    const leaving = [...this.#lanes].filter(([, lane]) => lost.has(lane.partition));
+    await Promise.all(leaving.map(([, lane]) => lane.commit()));
+    for (const [key] of leaving) this.#lanes.delete(key);
+    this.#gauge();
+  }
+
+  /** Rules or cameras changed: what lost its rule closes, also where no record comes any more. */
+  async #reconcileAll(): Promise<void> {
+    const configuration = this.#running?.configuration;
+    if (!configuration) return;
+    const commits: Promise<void>[] = [];
+    for (const [key, lane] of this.#lanes) {
+      const { site, camera } = lane.state;
+      const config = configuration.of(site, camera);
+      const incidents = reconcile(lane.state, config);
+      lane.decided(incidents);
+      if (!config) {
+        this.#lanes.delete(key);
+        commits.push(lane.remove());
+      } else if (incidents.length > 0) commits.push(lane.commit());
+    }
+    this.#gauge();
+    await Promise.all(commits);
+  }
+
+  async #commitNowAndThen(stop: AbortSignal): Promise<void> {
+    const { snapshotMs = 1000 } = this.#options;
+    while (!stop.aborted) {
+      await this.#deps.clock.sleep(snapshotMs, stop);
+      if (stop.aborted || this.#failed) return;
+      await this.#commitAll().catch((error: unknown) => this.#fail(error));
+    }
+  }
+
+  async #commitAll(): Promise<void> {
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.commit()));
+  }
+
+  #count(incidents: readonly Incident[], record: Tracks): void {
+    const { clock, metrics } = this.#deps;
+    for (const { transition, rule, severity, type } of incidents) {
+      if (transition !== 'opened') continue;
+      metrics.inc('incidents_total', { rule, severity });
+      if (type !== 'camera_offline') metrics.observe('capture_to_incident_seconds', secondsSince(record.to, clock));
+    }
+    this.#gauge();
+  }
+
+  #gauge(): void {
+    let open = 0;
+    for (const lane of this.#lanes.values()) open += openCount(lane.state);
+    this.#deps.metrics.set('incidents_open', open);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    const cause = asError(error);
+    this.#deps.log.error({ err: cause }, 'incidents cannot go on');
+    this.#options.onError?.(cause);
+  }
+}
+
+function secondsSince(timestamp: string, clock: Clock): number {
+  return Math.max(0, clock.now() - fromTimestamp(timestamp)) / 1000;
+}

@@ -1,0 +1,131 @@
+import type { Delivery, Message, Producer } from '../../runtime/bus/types.ts';
+import { encodeJson } from '../../runtime/messages/codec.ts';
+import { parseMessage } from '../../runtime/messages/schemas.ts';
+import { cameraKey } from '../../runtime/messages/topics.ts';
+import type { Coverage, Incident, ProcessorState } from '../../runtime/messages/types.ts';
+import { type CameraState, STATE_VERSION } from './state.ts';
+
+export const PROCESSOR = 'incidents';
+
+export function stateKey(site: string, camera: string): string {
+  return `${PROCESSOR}/${cameraKey(site, camera)}`;
+}
+
+/** @returns undefined for a state that this version does not understand. */
+export function readState(message: Message): { state: CameraState; covered: number } | undefined {
+  let snapshot: ProcessorState;
+  try {
+    snapshot = parseMessage('processor-state.v1', message);
+  } catch {
+    return undefined;
+  }
+  const state = snapshot.state as CameraState | null;
+  const covered = Number(snapshot.covered['tracks.v1']);
+  return state?.v === STATE_VERSION && Number.isSafeInteger(covered) ? { state, covered } : undefined;
+}
+
+/**
+ * One camera's state and what of it is not durable yet. What goes out is in a durable snapshot before:
+ * first coverage, then the snapshot with the transitions decided, then the transitions, then the
+ * acknowledgements. After a crash anywhere between, the next owner publishes the same again.
+ */
+export class Lane {
+  readonly partition: number;
+  readonly state: CameraState;
+  readonly #producer: Producer;
+  #covered: number;
+  #configHash = '';
+  #deliveries: Delivery[] = [];
+  #coverage: Promise<unknown>[] = [];
+  #dirty = false;
+  #committing: Promise<void> = Promise.resolve();
+  #removed = false;
+
+  constructor(producer: Producer, partition: number, state: CameraState, covered: number) {
+    this.#producer = producer;
+    this.partition = partition;
+    this.state = state;
+    this.#covered = covered;
+  }
+
+  /** Offset of the last `tracks.v1` record applied. */
+  get covered(): number {
+    return this.#covered;
+  }
+
+  get unacknowledged(): number {
+    return this.#deliveries.length;
+  }
+
+  /** The record was applied: it is acknowledged once a snapshot covers it. */
+  applied(delivery: Delivery, configHash: string): void {
+    this.#covered = delivery.offset;
+    this.#configHash = configHash;
+    this.#deliveries.push(delivery);
+    this.#dirty = true;
+  }
+
+  /** Transitions that `commit` will publish. */
+  decided(incidents: readonly Incident[]): void {
+    if (incidents.length === 0) return;
+    this.state.outbox.push(...incidents);
+    this.#dirty = true;
+  }
+
+  /** Goes out at once; its failure shows at the next commit. */
+  publishCoverage(coverage: readonly Coverage[]): void {
+    const key = cameraKey(this.state.site, this.state.camera);
+    for (const value of coverage) {
+      const sent = this.#producer.send('coverage.v1', { key, value: encodeJson(value) });
+      sent.catch(() => undefined);
+      this.#coverage.push(sent);
+    }
+  }
+
+  /** Makes everything so far durable, published and acknowledged. One after the other. */
+  commit(): Promise<void> {
+    const turn = this.#committing.then(() => this.#commit());
+    this.#committing = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Commits and removes the state: the camera is gone. */
+  async remove(): Promise<void> {
+    await this.commit();
+    this.#removed = true;
+    await this.#producer.send('processor-state.v1', { key: this.#key, value: null });
+  }
+
+  async #commit(): Promise<void> {
+    // The snapshot says up to where coverage went out, so that must be true when it is read again.
+    while (this.#coverage.length > 0) await Promise.all(this.#coverage.splice(0));
+    if ((!this.#dirty && this.state.outbox.length === 0) || this.#removed) return;
+    const deliveries = this.#deliveries;
+    const count = this.state.outbox.length;
+    this.#deliveries = [];
+    this.#dirty = false;
+    const { site, camera } = this.state;
+    const snapshot: ProcessorState = {
+      processor: PROCESSOR,
+      site,
+      camera,
+      configHash: this.#configHash,
+      covered: { 'tracks.v1': String(this.#covered) },
+      state: this.state,
+    };
+    const outbox = this.state.outbox.slice(0, count);
+    await this.#producer.send('processor-state.v1', { key: this.#key, value: encodeJson(snapshot) });
+    const key = cameraKey(site, camera);
+    await Promise.all(
+      outbox.map((incident) => this.#producer.send('incidents.v1', { key, value: encodeJson(incident) })),
+    );
+    this.state.outbox.splice(0, count);
+    // So that the next snapshot lets go of them.
+    if (count > 0) this.#dirty = true;
+    for (const delivery of deliveries) delivery.ack();
+  }
+
+  get #key(): string {
+    return stateKey(this.state.site, this.state.camera);
+  }
+}
