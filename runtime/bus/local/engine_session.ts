@@ -1,0 +1,87 @@
+import { BanksmanError } from '../../errors.ts';
+import type { OutgoingMessage, Position } from '../types.ts';
+import type { Engine } from './engine.ts';
+import type { Member } from './groups.ts';
+import type { Batch, Bounds, FetchRequest, GroupLag, JoinSpec, MemberEvents, Membership, Session } from './session.ts';
+
+/** One connection to the engine: when it ends its members leave and its readers wake. */
+export class EngineSession implements Session {
+  readonly #engine: Engine;
+  readonly #copy: boolean;
+  readonly #onClosed: () => void;
+  readonly #members = new Set<Member>();
+  readonly #ended = new AbortController();
+
+  constructor(engine: Engine, copy: boolean, onClosed: () => void) {
+    this.#engine = engine;
+    this.#copy = copy;
+    this.#onClosed = onClosed;
+  }
+
+  async send(topic: string, message: OutgoingMessage): Promise<Position> {
+    this.#check();
+    const value = this.#copy && message.value ? Buffer.from(message.value) : message.value;
+    return this.#engine.send(topic, { ...message, value });
+  }
+
+  async fetch(request: FetchRequest, signal?: AbortSignal): Promise<Batch> {
+    this.#check();
+    // Not AbortSignal.any: what it makes lives as long as its longest-lived source.
+    const one = new AbortController();
+    const abort = (): void => one.abort();
+    signal?.addEventListener('abort', abort);
+    this.#ended.signal.addEventListener('abort', abort);
+    if (signal?.aborted) abort();
+    try {
+      const batch = await this.#engine.fetch(request, one.signal);
+      this.#check();
+      return batch;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      this.#ended.signal.removeEventListener('abort', abort);
+    }
+  }
+
+  async bounds(topic: string, time?: number): Promise<Bounds[]> {
+    this.#check();
+    return this.#engine.bounds(topic, time);
+  }
+
+  async lag(group?: string): Promise<GroupLag[]> {
+    this.#check();
+    return this.#engine.lag(group);
+  }
+
+  join(spec: JoinSpec, events: MemberEvents): Membership {
+    this.#check();
+    const member = this.#engine.join(spec, events);
+    this.#members.add(member);
+    return {
+      ready: member.ready,
+      commit: async (positions) => {
+        this.#check();
+        await this.#engine.commit(member, positions);
+      },
+      leave: async () => {
+        this.#members.delete(member);
+        member.leave();
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    this.abort();
+  }
+
+  abort(): void {
+    if (this.#ended.signal.aborted) return;
+    this.#ended.abort();
+    for (const member of this.#members) member.leave();
+    this.#members.clear();
+    this.#onClosed();
+  }
+
+  #check(): void {
+    if (this.#ended.signal.aborted) throw new BanksmanError('BUS_LOST');
+  }
+}
