@@ -1,0 +1,100 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { smallDisk } from '../objects/small_disk.ts';
+import { stateStoreCompliance } from './compliance.ts';
+import { EmbeddedStateReader, EmbeddedStateStore } from './embedded.ts';
+import { at, sampleCoverage, sampleIncident } from './samples.ts';
+
+stateStoreCompliance('embedded', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'banksman-state-'));
+  const store = new EmbeddedStateStore(folder);
+  const reader = new EmbeddedStateReader(folder);
+  return {
+    store,
+    reader,
+    async cleanUp() {
+      await reader.close();
+      await store.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+});
+
+describe('EmbeddedStateStore', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'banksman-state-'));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  it('can be read when its writer has closed, and written again', async () => {
+    const first = new EmbeddedStateStore(folder);
+    await first.apply([{ kind: 'incident', incident: sampleIncident() }]);
+    await first.close();
+    const reader = new EmbeddedStateReader(folder);
+    expect((await reader.incident('incident-1'))?.revision).toBe(1);
+    const second = new EmbeddedStateStore(folder);
+    await second.apply([{ kind: 'incident', incident: sampleIncident({ revision: 2 }) }]);
+    expect((await reader.incident('incident-1'))?.revision).toBe(2);
+    await reader.close();
+    await second.close();
+  });
+
+  it('makes the file of pictures anew when it is torn', async () => {
+    await writeFile(join(folder, 'pictures.db'), Buffer.alloc(8192, 7));
+    const store = new EmbeddedStateStore(folder);
+    const picture = { site: 'yard', camera: 'gate', captureTime: at(0), jpeg: Buffer.from('jpeg') };
+    await store.apply([{ kind: 'picture', ...picture }]);
+    expect((await store.picture('yard', 'gate'))?.jpeg).toEqual(Buffer.from('jpeg'));
+    await store.close();
+  });
+
+  it('refuses a file of another version', async () => {
+    const { DatabaseSync } = await import('node:sqlite');
+    const db = new DatabaseSync(join(folder, 'state.db'));
+    db.exec('PRAGMA user_version = 99');
+    db.close();
+    const store = new EmbeddedStateStore(folder);
+    await expect(store.apply([{ kind: 'incident', incident: sampleIncident() }])).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      message: expect.stringContaining('version 99'),
+    });
+    await store.close();
+  });
+
+  it('says STORE_FULL on a full disk, keeps what it had, and goes on when there is room', async ({ skip }) => {
+    const disk = await smallDisk();
+    if (!disk) return skip('no small disk can be mounted here');
+    const store = new EmbeddedStateStore(disk.path);
+    try {
+      await store.apply([{ kind: 'incident', incident: sampleIncident() }]);
+      const ballast = join(disk.path, 'ballast');
+      await writeFile(ballast, Buffer.alloc(4_000_000)).catch(() => undefined);
+      const many = Array.from({ length: 400 }, (_, n) => ({
+        kind: 'incident' as const,
+        incident: sampleIncident({ id: `more-${n}` }),
+      }));
+      await expect(store.apply(many)).rejects.toMatchObject({ code: 'STORE_FULL' });
+      expect((await store.counts({})).total).toBe(1);
+      await rm(ballast);
+      await store.apply(many);
+      expect((await store.counts({})).total).toBe(401);
+    } finally {
+      await store.close();
+      await disk.remove();
+    }
+  });
+
+  it('keeps coverage that comes in half seconds as one row an interruption', async () => {
+    const store = new EmbeddedStateStore(folder);
+    const changes = Array.from({ length: 1200 }, (_, n) => ({
+      kind: 'coverage' as const,
+      coverage: sampleCoverage(n / 2, (n + 1) / 2, n % 400 === 399 ? { watched: false, reason: 'starved: lag' } : {}),
+    }));
+    await store.apply(changes);
+    expect(await store.coverage('yard', 'gate', at(0), at(600))).toHaveLength(6);
+    await store.close();
+  });
+});

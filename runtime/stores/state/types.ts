@@ -1,0 +1,162 @@
+/**
+ * The live state store: what the console, the command line and people look at. One writer (the state
+ * sink), any number of readers in other processes. Two kinds implement it, one suite checks both
+ * (`compliance.ts`).
+ *
+ * Everything written is idempotent by itself, so that a replayed record changes nothing and no kind
+ * needs more than an atomic batch. Times are ISO 8601 UTC with milliseconds, capture time.
+ */
+import type {
+  CameraStatus,
+  Coverage,
+  Evidence,
+  Feedback,
+  Incident,
+  IncidentState,
+  Mute,
+  Severity,
+  Timestamp,
+} from '../../messages/types.ts';
+
+/** One camera as it was last heard of. Which cameras there ought to be is in `cameras.v1`, not here. */
+export interface CameraLive {
+  site: string;
+  camera: string;
+  status: CameraStatus | null;
+  /** The newest interval that went through the rules, watched or not. */
+  coverage: Coverage | null;
+  /** End of the newest interval that was watched; see `isWatched`. */
+  watchedTo: Timestamp | null;
+  /** Null while there is no picture yet; `picture` returns its bytes. */
+  picture: { captureTime: Timestamp; bytes: number } | null;
+}
+
+export interface Picture {
+  captureTime: Timestamp;
+  jpeg: Buffer;
+}
+
+/** An incident with what came later put in: evidence, judgements, mutes, labels. */
+export interface StoredIncident extends Incident {
+  /** Set by people, sorted. `hold` keeps the incident and its evidence from retention. */
+  labels: string[];
+  held: boolean;
+}
+
+export interface IncidentFilter {
+  site?: string;
+  camera?: string;
+  rule?: string;
+  /** Any of these. */
+  severity?: readonly Severity[];
+  /** Any of these. */
+  state?: readonly IncidentState[];
+  /** Opened at or after. */
+  from?: Timestamp;
+  /** Opened before. */
+  to?: Timestamp;
+}
+
+export interface IncidentQuery extends IncidentFilter {
+  /** 1-500, default 50. */
+  limit?: number;
+  /** As a page before gave it. */
+  cursor?: string;
+}
+
+export interface IncidentPage {
+  /** Newest opening first. */
+  incidents: StoredIncident[];
+  /** Null on the last page. */
+  cursor: string | null;
+}
+
+export interface IncidentCounts {
+  total: number;
+  byState: Record<IncidentState, number>;
+  bySeverity: Record<Severity, number>;
+}
+
+export type StateChange =
+  /** Of an epoch lower than the stored one: refused. */
+  | { kind: 'status'; status: CameraStatus }
+  /** The camera left the configuration: its live state goes, its history stays. */
+  | { kind: 'camera_removed'; site: string; camera: string }
+  | { kind: 'coverage'; coverage: Coverage }
+  | { kind: 'picture'; site: string; camera: string; captureTime: Timestamp; jpeg: Buffer }
+  /** Of a revision not higher than the stored one: refused. */
+  | { kind: 'incident'; incident: Incident }
+  /** May come before its incident. One item a key; of a revision lower than the stored one: refused. */
+  | { kind: 'evidence'; evidence: Evidence }
+  /**
+   * May come before its incident. `acknowledge` and `reject`: the newest `at` holds. `label`: the note
+   * is the label; `hold` and `unhold` keep and release. `mute` and `unmute` carry the mute.
+   */
+  | { kind: 'feedback'; feedback: Feedback };
+
+export interface ApplyResult {
+  applied: number;
+  /** Changes that were older than what is stored. */
+  stale: number;
+}
+
+export interface RetainOptions {
+  /** Closed incidents that opened before this go with everything of theirs, unless held; coverage and mutes that ended before, too. */
+  before: Timestamp;
+}
+
+export interface StateReader {
+  /** Sorted by camera. */
+  cameras(site: string): Promise<CameraLive[]>;
+  camera(site: string, camera: string): Promise<CameraLive | undefined>;
+  picture(site: string, camera: string): Promise<Picture | undefined>;
+  incident(id: string): Promise<StoredIncident | undefined>;
+  /** @throws BanksmanError USAGE for a cursor that no page gave. */
+  incidents(query: IncidentQuery): Promise<IncidentPage>;
+  counts(filter: IncidentFilter): Promise<IncidentCounts>;
+  /** Ids of the incidents that are held. */
+  held(): Promise<Set<string>>;
+  /** Mutes active at `at`, or with none given every mute that is known; the newest first. */
+  mutes(at?: Timestamp): Promise<Mute[]>;
+  /**
+   * The whole of [from, to) as adjoining intervals, in order. What nobody recorded is not watched,
+   * reason `no_record`.
+   */
+  coverage(site: string, camera: string, from: Timestamp, to: Timestamp): Promise<Coverage[]>;
+  close(): Promise<void>;
+}
+
+export interface StateStore extends StateReader {
+  /**
+   * Applies changes in order; durable when it resolves (pictures: kept over a crash of the process, not
+   * of the machine).
+   * @throws BanksmanError STORE_FULL or STORE_FAILED; apply the same again later, whatever of it was applied.
+   */
+  apply(changes: readonly StateChange[]): Promise<ApplyResult>;
+  /** @returns incidents removed. */
+  retain(options: RetainOptions): Promise<number>;
+}
+
+/**
+ * Whether somebody looks at a camera now: its newest watched interval ended less than
+ * `detectWithinS` seconds (the camera's smallest, in `cameras.v1`) ago.
+ */
+export function isWatched(camera: Pick<CameraLive, 'watchedTo'>, nowMs: number, detectWithinS: number): boolean {
+  return camera.watchedTo !== null && nowMs - Date.parse(camera.watchedTo) < detectWithinS * 1000;
+}
+
+/** Whether a mute silences messages about this incident at capture time `at`. */
+export function muteApplies(
+  mute: Mute,
+  about: { camera: string; zone: string | null; rule: string },
+  at: Timestamp,
+): boolean {
+  const t = Date.parse(at);
+  return (
+    (mute.camera === null || mute.camera === about.camera) &&
+    (mute.zone === null || mute.zone === about.zone) &&
+    (mute.rule === null || mute.rule === about.rule) &&
+    Date.parse(mute.at) <= t &&
+    t < Date.parse(mute.until)
+  );
+}
