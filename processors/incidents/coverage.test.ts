@@ -31,6 +31,12 @@ describe('coverage', () => {
         '+4.5-4.5',
       ],
     ],
+    ['up to the last evidence, when it ends', 'L0 L0 B3', ['+0.2-0.2', '+0.2-0.4', '-0.4-3.4 blind:RTSP_STALLED']],
+    [
+      'up to the last evidence, before a gap',
+      'L0 L0 gap5 L0',
+      ['+0.2-0.2', '+0.2-0.4', '-0.4-5.6 starved:no_record', '+5.6-5.6'],
+    ],
     ['not before anybody looked', 'B1 L0', ['-0-1 blind:RTSP_STALLED', '-1-1.2 blind:RTSP_STALLED', '+1.2-1.2']],
     ['not across a gap without records', 'L0 gap5 L0', ['+0.2-0.2', '-0.2-5.4 starved:no_record', '+5.4-5.4']],
     [

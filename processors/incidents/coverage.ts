@@ -13,24 +13,41 @@ const EXTEND_MS = 500;
  * @param promiseMs the camera's `detect_within_s`.
  */
 export function cover(state: CameraState, step: Step, promiseMs: number): Coverage[] {
-  const before = state.coverage;
-  const connected = step.gapMs <= promiseMs;
+  const last = state.coverage;
+  // A clock that went back: the new time begins where it is.
+  const before = last && last.to <= step.to ? last : null;
+  const out: Coverage[] = [];
   if (step.evidence) {
-    const out: Coverage[] = [];
-    const continues = before?.watched === true && connected;
-    if (before && !continues && before.to < step.from) out.push(interval(state, before.to, step.from, step.reason));
-    // After a clock that went back the new time begins where it is.
-    const from = continues && before.to <= step.to ? before.to : step.from;
-    if (continues && step.to - from < EXTEND_MS && before.to <= step.to) return out;
-    state.coverage = { to: step.to, watched: true };
+    let from = step.from;
+    if (before?.watched && step.gapMs <= promiseMs) {
+      before.seenTo = step.to;
+      if (step.to - before.to < EXTEND_MS) return out;
+      from = before.to;
+    } else if (before) out.push(...endOf(state, before, step.from, step.reason));
+    state.coverage = { to: step.to, watched: true, seenTo: step.to };
     return [...out, interval(state, from, step.to, null)];
   }
-  if (step.unlookedMs <= promiseMs) return [];
-  const changed = before === null || before.watched;
-  const from = before && before.to <= step.to ? before.to : step.from;
-  if (!changed && step.to - from < EXTEND_MS) return [];
-  state.coverage = { to: step.to, watched: false };
-  return [interval(state, from, step.to, step.reason)];
+  if (step.unlookedMs <= promiseMs) return out;
+  if (before && !before.watched && step.to - before.to < EXTEND_MS) return out;
+  out.push(
+    ...(before ? endOf(state, before, step.to, step.reason) : [interval(state, step.from, step.to, step.reason)]),
+  );
+  state.coverage = { to: step.to, watched: false, seenTo: step.to };
+  return out;
+}
+
+/** What evidence is left to say of the last interval, and from there on nothing up to `to`. */
+function endOf(
+  state: CameraState,
+  { to: said, watched, seenTo }: NonNullable<CameraState['coverage']>,
+  to: number,
+  reason: string,
+): Coverage[] {
+  const out: Coverage[] = [];
+  if (watched && seenTo > said) out.push(interval(state, said, seenTo, null));
+  const from = watched ? seenTo : said;
+  if (to > from) out.push(interval(state, from, to, reason));
+  return out;
 }
 
 function interval(state: CameraState, from: number, to: number, reason: string | null): Coverage {

@@ -23,8 +23,8 @@ export interface CameraState {
   /** Capture time (epoch ms) of the last record applied. */
   newest: number | null;
   watch: WatchState;
-  /** Last coverage that was published. */
-  coverage: { to: number; watched: boolean } | null;
+  /** Last coverage that was published, and the evidence up to which it can be extended. */
+  coverage: { to: number; watched: boolean; seenTo: number } | null;
   lastFrame: { captureTime: number; frame: Coordinates; model: ModelRef | null } | null;
   rules: Record<string, RuleState>;
   /**
