@@ -20,7 +20,7 @@ export function refusal(error: string, code: ErrorCode = 'CONFIG_INVALID_VALUE',
 /** Names become parts of topic keys, folders and labels. */
 export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 export const NAME_RULE =
-  'a name is 1 to 64 letters, digits, dots, dashes or underscores and starts with a letter or digit';
+  'must be 1 to 64 letters, digits, dots, dashes or underscores, and start with a letter or digit';
 export const name = z.string().refine((text) => NAME_PATTERN.test(text), refusal(NAME_RULE));
 
 /** Maps by name: names are checked apart, so that a bad one does not hide what is wrong beneath it. */
@@ -88,7 +88,7 @@ export const secret = z
   .refine(
     (value) => REFERENCE.test(value),
     refusal(
-      'a secret is written into the site file',
+      'is a secret written into the site file',
       'CONFIG_SECRET_IN_FILE',
       'Put it in the environment and write ${NAME} here.',
     ),

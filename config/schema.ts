@@ -22,7 +22,7 @@ const webhook = z
       .refine(
         (value) => !urlHoldsSecret(value),
         refusal(
-          'a user or password stands in the URL',
+          'holds a user or password in the URL',
           'CONFIG_SECRET_IN_FILE',
           'Take it out of the URL and use secret: ${NAME}.',
         ),

@@ -23,7 +23,7 @@ const streamUrl = z
   .refine(
     (value) => !urlHoldsSecret(value),
     refusal(
-      'a user or password stands in the URL',
+      'holds a user or password in the URL',
       'CONFIG_SECRET_IN_FILE',
       'Take it out of the URL; set username: and password: ${NAME} of the camera instead.',
     ),

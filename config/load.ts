@@ -1,0 +1,113 @@
+/** From a file to a site that can be run, or to everything that is wrong with it. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { ERRORS } from '../runtime/errors.ts';
+import type { SecretRef } from '../runtime/messages/types.ts';
+import { crossProblems } from './cross.ts';
+import type { KnownModels } from './cross_report.ts';
+import { canonicalJson, hashOf } from './hash.ts';
+import { problemsOf } from './issues.ts';
+import { type Problem, sortProblems } from './problems.ts';
+import { siteSchema } from './schema.ts';
+import { resolveSite, type SiteConfig } from './site.ts';
+import { type Parsed, parseTree } from './tree.ts';
+import { siteWarnings } from './warnings.ts';
+
+export interface LoadedSite {
+  config: SiteConfig;
+  /** SHA-256 of `canonical`, hex. Does not depend on where the file lies or how it is written. */
+  configHash: string;
+  /** The resolved configuration as canonical JSON, secrets as names only, paths as written. */
+  canonical: string;
+  /** SHA-256 of the text, hex, for `SiteWatcher`. */
+  sourceHash: string;
+  warnings: Problem[];
+}
+
+export type LoadResult = LoadedSite | { problems: Problem[] };
+
+export interface LoadOptions {
+  /** Where given, models and classes that nobody knows are refused. */
+  models?: KnownModels;
+}
+
+const MAX_BYTES = 16_000_000;
+
+/** Reads and checks a site file. Never throws: what is wrong comes back as problems, in order of place. */
+export async function loadSite(path: string, options: LoadOptions = {}): Promise<LoadResult> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch {
+    return wholeFile('CONFIG_NOT_FOUND', `${ERRORS.CONFIG_NOT_FOUND.message}: ${path}`);
+  }
+  return loadSiteText(text, path, options);
+}
+
+/** As `loadSite`, from text; paths in it are relative to the folder of `path`. */
+export function loadSiteText(text: string, path: string, options: LoadOptions = {}): LoadResult {
+  if (text.length > MAX_BYTES) return wholeFile('CONFIG_SYNTAX', `the site file is larger than ${MAX_BYTES} bytes`);
+  const parsed = parseTree(text);
+  const { tree, problems } = parsed;
+  if (tree.root.value === null && problems.length === 0) {
+    return wholeFile('CONFIG_MISSING_KEY', 'the site file is empty', 'Copy config/examples/quickstart.yaml.');
+  }
+  const result = siteSchema.safeParse(tree.root.value);
+  const schemaProblems = result.success ? [] : problemsOf(result.error.issues, tree);
+  const crossing = crossProblems(tree, options.models);
+  const found = [...problems, ...believable(parsed, [...schemaProblems, ...crossing])];
+  if (found.length > 0 || !result.success) return { problems: sortProblems(found) };
+
+  const asWritten = resolveSite(result.data);
+  const canonical = canonicalJson(asWritten);
+  const config = withAbsolutePaths(asWritten, dirname(resolve(path)));
+  const warnings = sortProblems(siteWarnings(config, tree));
+  const sourceHash = createHash('sha256').update(text).digest('hex');
+  return { config, configHash: hashOf(asWritten), canonical, sourceHash, warnings };
+}
+
+function wholeFile(code: 'CONFIG_NOT_FOUND' | 'CONFIG_SYNTAX' | 'CONFIG_MISSING_KEY', message: string, mend?: string) {
+  return { problems: [{ code, path: '', line: 1, column: 1, message, mend: mend ?? ERRORS[code].mend }] };
+}
+
+/**
+ * Where the YAML itself is broken, what follows may have been read wrongly: of the rest only mistakes
+ * in sections above the first break are told, and none that depends on another section.
+ */
+function believable(parsed: Parsed, problems: Problem[]): Problem[] {
+  if (!parsed.broken) return problems;
+  const firstBreak = Math.min(...parsed.problems.map(({ line }) => line));
+  const sections = [...parsed.tree.root.children.values()].map(({ keyAt }) => keyAt.line).sort((a, b) => a - b);
+  const cut = sections.filter((line) => line <= firstBreak).at(-1) ?? 0;
+  return problems.filter(
+    ({ line, code, path }) =>
+      line < cut && code !== 'CONFIG_UNKNOWN_REFERENCE' && !(code === 'CONFIG_MISSING_KEY' && !/[.[]/.test(path)),
+  );
+}
+
+function withAbsolutePaths(config: SiteConfig, folder: string): SiteConfig {
+  const absolute = (path: string): string =>
+    resolve(folder, path.startsWith('~/') ? join(homedir(), path.slice(2)) : path);
+  const secret = (ref: SecretRef | null): SecretRef | null =>
+    ref && 'file' in ref ? { file: absolute(ref.file) } : ref;
+  const cameras = Object.entries(config.cameras).map(([id, camera]) => [
+    id,
+    {
+      ...camera,
+      username: secret(camera.username),
+      password: secret(camera.password),
+      tls: { ...camera.tls, ca_file: camera.tls.ca_file === null ? null : absolute(camera.tls.ca_file) },
+    },
+  ]);
+  return {
+    ...config,
+    data_dir: absolute(config.data_dir),
+    models: {
+      dir: config.models.dir === null ? null : absolute(config.models.dir),
+      manifests: config.models.manifests.map(absolute),
+    },
+    cameras: Object.fromEntries(cameras),
+  };
+}
