@@ -4,10 +4,11 @@ import type { Logger } from './log.ts';
 /** What a role's process says to the supervisor that started it, over Node's IPC channel. */
 export type RoleToSupervisor =
   | { type: 'ready'; addresses: Record<string, string> }
-  | { type: 'failed'; code: string; message: string; mend: string }
+  | { type: 'failed'; code: string; message: string; where?: string }
   /** Answer to `metrics`: the registry as prom-client's JSON. */
   | { type: 'metrics'; id: number; metrics: unknown };
 
+/** `metrics` is the heartbeat as well: a role whose event loop does not answer is hung. */
 export type SupervisorToRole = { type: 'stop' } | { type: 'metrics'; id: number };
 
 export interface RoleOptions {

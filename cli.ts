@@ -1,0 +1,179 @@
+/** Every command, thin: options here, work in `cli/` and the parts of the product. */
+import { Command, Option } from 'commander';
+import { VERSION } from './cli/version.ts';
+import { asError, BanksmanError } from './runtime/errors.ts';
+
+const program = new Command('banksman')
+  .description('Watches live cameras for people where a machine can hurt them, and says when it cannot see.')
+  .version(VERSION)
+  .showHelpAfterError('(see banksman --help)')
+  .configureHelp({ showGlobalOptions: true })
+  .exitOverride((error) => {
+    process.exit(error.exitCode === 0 ? 0 : 2);
+  });
+
+const configOption = (): Option =>
+  new Option('-c, --config <file>', 'the site file').default('site.yaml').env('BANKSMAN_CONFIG');
+const jsonOption = (): Option => new Option('--json', 'print JSON for programs');
+const example = (...lines: string[]): string => `\nExample:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
+
+/** Runs an action; its number is the exit code, its errors are told with what, where and how to mend. */
+function action<Args extends unknown[]>(run: (...args: Args) => Promise<number>): (...args: Args) => Promise<void> {
+  return async (...args) => {
+    try {
+      process.exitCode = await run(...args);
+    } catch (thrown) {
+      const { exitCodeOf } = await import('./cli/role.ts');
+      const error = asError(thrown);
+      process.stderr.write(`${error instanceof BanksmanError ? error.toDisplay() : error.stack}\n`);
+      process.exitCode = exitCodeOf(error);
+    }
+  };
+}
+
+program
+  .command('up')
+  .description('run everything on this machine: bus, cameras, detection, incidents, evidence, alerts, console')
+  .addOption(configOption())
+  .option('--for <duration>', 'stop by itself after this long, e.g. 60s, 5m')
+  .addHelpText('after', example('banksman up -c site.yaml'))
+  .action(action(async (options: { config: string; for?: string }) => (await import('./cli/up.ts')).up(options)));
+
+for (const [name, description] of [
+  ['ingest', 'read the cameras (one process a camera)'],
+  ['process', 'detect, clean up and track, judge incidents'],
+  ['sink', 'keep evidence and state, send alerts'],
+  ['console', 'serve the HTTP API and the page'],
+] as const) {
+  const command = program
+    .command(name)
+    .description(`one role alone, beside a running \`up\`: ${description}`)
+    .addOption(configOption())
+    .addHelpText('after', example(`banksman ${name} -c site.yaml`));
+  if (name === 'process' || name === 'sink') {
+    command.option('--only <names>', 'only these, separated by commas');
+  }
+  command.action(
+    action(async (options: { config: string; only?: string }) =>
+      (await import('./cli/roles.ts')).role(name, options.config, options.only),
+    ),
+  );
+}
+
+program
+  .command('check')
+  .description('check a site file and name every mistake with line and column')
+  .addOption(configOption())
+  .addOption(jsonOption())
+  .addHelpText('after', example('banksman check -c site.yaml'))
+  .action(
+    action(async (options: { config: string; json?: boolean }) => (await import('./cli/check.ts')).check(options)),
+  );
+
+program
+  .command('probe')
+  .argument('<url>', 'rtsp://HOST:PORT/PATH')
+  .description('connect to a camera once and say what it sends and what to write in the site file')
+  .option('--username <name>', 'user of the camera')
+  .option('--password-env <NAME>', 'environment variable that holds the password', 'BANKSMAN_PASSWORD')
+  .option('--timeout <duration>', 'how long to wait for pictures', '15s')
+  .addOption(jsonOption())
+  .addHelpText(
+    'after',
+    example(
+      'banksman probe rtsp://10.0.0.11:554/stream2',
+      'GATE=secret banksman probe rtsp://10.0.0.11/stream2 --username admin --password-env GATE',
+    ),
+  )
+  .action(
+    action(async (url: string, options: { username?: string; passwordEnv: string; timeout: string; json?: boolean }) =>
+      (await import('./cli/probe.ts')).probeCommand(url, options),
+    ),
+  );
+
+program
+  .command('status')
+  .description('every camera, its state and why')
+  .addOption(configOption())
+  .addOption(jsonOption())
+  .addHelpText('after', example('banksman status -c site.yaml'))
+  .action(
+    action(async (options: { config: string; json?: boolean }) => (await import('./cli/status.ts')).status(options)),
+  );
+
+program
+  .command('incidents')
+  .description('incidents, newest first')
+  .addOption(configOption())
+  .addOption(jsonOption())
+  .option('--camera <id>', 'only of this camera')
+  .option('--rule <id>', 'only of this rule')
+  .addOption(new Option('--state <state>', 'only in this state').choices(['open', 'unobserved', 'closed']))
+  .option('--limit <n>', 'at most this many', '100')
+  .addHelpText(
+    'after',
+    example('banksman incidents -c site.yaml --state open', 'banksman incidents -c site.yaml --json'),
+  )
+  .action(
+    action(
+      async (options: {
+        config: string;
+        json?: boolean;
+        camera?: string;
+        rule?: string;
+        state?: 'open' | 'unobserved' | 'closed';
+        limit: string;
+      }) => (await import('./cli/incidents.ts')).incidents(options),
+    ),
+  );
+
+program
+  .command('tail')
+  .argument('<topic>', 'e.g. tracks.v1, incidents.v1, frames.v1 (headers only)')
+  .description('follow a topic of a running `up`')
+  .addOption(configOption())
+  .addOption(jsonOption())
+  .option('--camera <id>', 'only of this camera')
+  .addOption(new Option('--from <where>', 'where to begin').choices(['latest', 'earliest']).default('latest'))
+  .addHelpText('after', example('banksman tail tracks.v1 -c site.yaml --camera gate --json'))
+  .action(
+    action(
+      async (
+        topic: string,
+        options: { config: string; json?: boolean; camera?: string; from: 'latest' | 'earliest' },
+      ) => (await import('./cli/tail.ts')).tail(topic, options),
+    ),
+  );
+
+const models = program.command('models').description('model manifests and their weights');
+models
+  .command('list')
+  .description('every manifest, and whether its weights are here')
+  .addOption(jsonOption())
+  .addHelpText('after', example('banksman models list'))
+  .action(action(async (options: { json?: boolean }) => (await import('./cli/models.ts')).list(options)));
+models
+  .command('pull')
+  .argument('<name>')
+  .description('download the weights of a model, check and keep them')
+  .option('--from <file>', 'take a local file instead')
+  .addHelpText(
+    'after',
+    example('banksman models pull yolox-nano', 'banksman models pull yolox-nano --from yolox_nano.onnx'),
+  )
+  .action(
+    action(async (name: string, options: { from?: string }) => (await import('./cli/models.ts')).pull(name, options)),
+  );
+models
+  .command('check')
+  .argument('[name]')
+  .description('checksum, signature and a warm-up run')
+  .addOption(jsonOption())
+  .addHelpText('after', example('banksman models check yolox-nano'))
+  .action(
+    action(async (name: string | undefined, options: { json?: boolean }) =>
+      (await import('./cli/models.ts')).check(name, options),
+    ),
+  );
+
+await program.parseAsync();

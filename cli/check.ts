@@ -1,0 +1,12 @@
+import { checkCommand, wantsColor } from '../config/check.ts';
+import { knownModels } from './models.ts';
+
+export async function check(options: { config: string; json?: boolean }): Promise<number> {
+  const { exitCode, output } = await checkCommand(options.config, {
+    json: options.json ?? false,
+    color: wantsColor(process.stdout, process.env),
+    models: await knownModels(),
+  });
+  process.stdout.write(`${output}\n`);
+  return exitCode;
+}

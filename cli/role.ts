@@ -1,0 +1,128 @@
+import { readFile } from 'node:fs/promises';
+import { formatProblems, wantsColor } from '../config/check.ts';
+import { type LoadedSite, type LoadOptions, loadSite } from '../config/load.ts';
+import type { SiteConfig } from '../config/site.ts';
+import { connectLocalBus } from '../runtime/bus/local/client.ts';
+import { busSocketPath } from '../runtime/bus/local/paths.ts';
+import type { Bus } from '../runtime/bus/types.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import { asError, BanksmanError } from '../runtime/errors.ts';
+import type { Component } from '../runtime/lifecycle.ts';
+import { createLogger, type Logger } from '../runtime/log.ts';
+import { reportProcess } from '../runtime/process_metrics.ts';
+import { PrometheusMetrics } from '../runtime/prometheus.ts';
+import { type RoleToSupervisor, runRole } from '../runtime/role.ts';
+import { VERSION } from './version.ts';
+
+/** What every component of a role is given. */
+export interface RoleContext {
+  bus: Bus;
+  busSocket: string;
+  site: string;
+  active: ActiveConfig;
+  log: Logger;
+  metrics: PrometheusMetrics;
+  clock: Clock;
+  dataDir: string;
+}
+
+export interface Role {
+  components: Component[];
+  addresses?: () => Record<string, string>;
+}
+
+/** Exit code 2 means that the user has to mend something first. */
+export function exitCodeOf(error: unknown): 1 | 2 {
+  return error instanceof BanksmanError && (error.code.startsWith('CONFIG_') || error.code === 'USAGE') ? 2 : 1;
+}
+
+/** A configuration that is in use. */
+export interface ActiveConfig {
+  config: SiteConfig;
+  configHash: string;
+}
+
+/** The site file, or what the supervisor made active. @throws BanksmanError with every problem, formatted. */
+export async function loadActive(path: string): Promise<ActiveConfig> {
+  const active = process.env['BANKSMAN_ACTIVE_CONFIG'];
+  if (active === undefined) return loadOrThrow(path);
+  const parsed: ActiveConfig = JSON.parse(await readFile(active, 'utf8'));
+  return parsed;
+}
+
+export async function loadOrThrow(path: string, options: LoadOptions = {}): Promise<LoadedSite> {
+  const result = await loadSite(path, options);
+  if ('problems' in result) {
+    const source = await readFile(path, 'utf8').catch(() => undefined);
+    const color = wantsColor(process.stderr, process.env);
+    const text = formatProblems(result.problems, { file: path, color, ...(source === undefined ? {} : { source }) });
+    throw new ProblemsError(text, result.problems[0]?.code ?? 'CONFIG_SYNTAX');
+  }
+  return result;
+}
+
+/** Everything that is wrong with a site file, already formatted for people. */
+export class ProblemsError extends BanksmanError {
+  override toDisplay(): string {
+    return this.message;
+  }
+
+  constructor(formatted: string, code: BanksmanError['code']) {
+    super(code, { message: formatted });
+  }
+}
+
+/** Runs one role in this process. @returns the exit code. */
+export async function runRoleCommand(
+  name: string,
+  configPath: string,
+  make: (context: RoleContext) => Promise<Role>,
+): Promise<number> {
+  const log = createLogger(name);
+  const say = (message: RoleToSupervisor): Promise<void> =>
+    new Promise((resolve) => {
+      if (!process.connected || !process.send) return resolve();
+      process.send(message, undefined, undefined, () => resolve());
+    });
+  try {
+    const active = await loadActive(configPath);
+    const dataDir = active.config.data_dir;
+    const busSocket = busSocketPath(dataDir);
+    const bus = await connectLocalBus(busSocket, {
+      onLost: () => {
+        // Everything durable is with the bus; without it a role can do nothing but end.
+        log.error({ code: 'BUS_LOST' }, 'the bus went away');
+        setTimeout(() => process.exit(1), 1_000).unref();
+        process.kill(process.pid, 'SIGTERM');
+      },
+    });
+    const metrics = new PrometheusMetrics();
+    metrics.set('build_info', 1, { version: VERSION, role: name });
+    const stopReporting = reportProcess(metrics, name);
+    const { site } = active.config;
+    const context = { bus, busSocket, site, active, log, metrics, clock: systemClock, dataDir };
+    const { components, addresses } = await make(context);
+    const code = await runRole({
+      name,
+      log,
+      components,
+      metricsAsJson: () => metrics.registry.getMetricsAsJSON(),
+      ...(addresses ? { addresses } : {}),
+    });
+    stopReporting();
+    await bus.close().catch(() => undefined);
+    return code;
+  } catch (thrown) {
+    const error = asError(thrown);
+    const known = error instanceof BanksmanError;
+    log.fatal(known ? { code: error.code, where: error.where } : { err: error }, error.message);
+    await say({
+      type: 'failed',
+      code: known ? error.code : 'INTERNAL',
+      message: error.message,
+      ...(known && error.where !== undefined ? { where: error.where } : {}),
+    });
+    if (!process.send) process.stderr.write(`${known ? error.toDisplay() : error.stack}\n`);
+    return exitCodeOf(error);
+  }
+}

@@ -1,0 +1,41 @@
+import { wantsColor } from '../config/check.ts';
+import { compileSite } from '../config/compile.ts';
+import { cameraView } from '../dashboards/console/cameras.ts';
+import { EmbeddedStateReader } from '../runtime/stores/state/embedded.ts';
+import { toTimestamp } from '../runtime/time.ts';
+import { cameraLine, painter } from '../supervisor/screen.ts';
+import { loadOrThrow } from './role.ts';
+import { isRunning } from './running.ts';
+
+/** Every camera of the site file with its state. @returns 0, or 1 while `up` does not run. */
+export async function status(options: { config: string; json?: boolean }): Promise<number> {
+  const { config, configHash } = await loadOrThrow(options.config);
+  const running = await isRunning(config.data_dir);
+  const state = new EmbeddedStateReader(config.data_dir);
+  const now = Date.now();
+  const [live, open] = await Promise.all([
+    state.cameras(config.site),
+    state.incidents({ site: config.site, state: ['open', 'unobserved'], limit: 500 }),
+  ]);
+  const cameras = compileSite(config, configHash).cameras.map((camera) =>
+    cameraView(
+      camera,
+      live.find((one) => one.camera === camera.camera),
+      open.incidents.filter((incident) => incident.camera === camera.camera).length,
+      now,
+    ),
+  );
+  await state.close();
+  if (options.json) {
+    const report = { site: config.site, running, now: toTimestamp(now), configHash, cameras };
+    process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    return running ? 0 : 1;
+  }
+  const paint = painter(wantsColor(process.stdout, process.env));
+  if (!running) process.stdout.write(`${paint('banksman up does not run for this site file', 'red')}\n`);
+  for (const camera of cameras) {
+    const watched = camera.watched ? paint('watched    ', 'green') : paint('not watched', 'red');
+    process.stdout.write(`${watched} ${cameraLine({ ...camera, site: config.site, camera: camera.id }, paint)}\n`);
+  }
+  return running ? 0 : 1;
+}

@@ -1,0 +1,56 @@
+import { connectLocalBus } from '../runtime/bus/local/client.ts';
+import { busSocketPath } from '../runtime/bus/local/paths.ts';
+import type { Message } from '../runtime/bus/types.ts';
+import { BanksmanError } from '../runtime/errors.ts';
+import { cameraKey, topicSpec } from '../runtime/messages/topics.ts';
+import { toTimestamp } from '../runtime/time.ts';
+import { loadOrThrow } from './role.ts';
+
+export interface TailOptions {
+  config: string;
+  json?: boolean;
+  camera?: string;
+  from: 'latest' | 'earliest';
+}
+
+/** Follows a topic until Ctrl-C; one record a line. */
+export async function tail(topicGiven: string, options: TailOptions): Promise<number> {
+  const topic = topicGiven.replace(/^banksman\./, '');
+  if (!topicSpec(topic)) throw new BanksmanError('BUS_UNKNOWN_TOPIC', { where: topicGiven });
+  const { config } = await loadOrThrow(options.config);
+  if (options.camera !== undefined && config.cameras[options.camera] === undefined) {
+    throw new BanksmanError('USAGE', {
+      message: `no camera ${options.camera}; there are ${Object.keys(config.cameras).join(', ') || 'none'}`,
+    });
+  }
+  const bus = await connectLocalBus(busSocketPath(config.data_dir));
+  const abort = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());
+  // A reader that goes away, as `head` does, ends this quietly.
+  process.stdout.on('error', () => abort.abort());
+  const key = options.camera === undefined ? undefined : cameraKey(config.site, options.camera);
+  const messages = bus.tail(topic, options.from, { signal: abort.signal, ...(key === undefined ? {} : { key }) });
+  for await (const message of messages) {
+    process.stdout.write(`${options.json ? JSON.stringify(asObject(message)) : asLine(message)}\n`);
+  }
+  await bus.close();
+  return 0;
+}
+
+/** The value's own fields beside where it lies; frames without their pictures. */
+function asObject(message: Message): Record<string, unknown> {
+  const place = { topic: message.topic, partition: message.partition, offset: String(message.offset) };
+  if (message.value === null) return { ...place, key: message.key, removed: true };
+  if (message.topic === 'frames.v1') return { ...place, ...message.headers, bytes: message.value.length };
+  try {
+    const value: unknown = JSON.parse(message.value.toString('utf8'));
+    return typeof value === 'object' && value !== null ? { ...place, ...value } : { ...place, value };
+  } catch {
+    return { ...place, key: message.key, unreadable: true };
+  }
+}
+
+function asLine(message: Message): string {
+  const { topic: _topic, partition, offset, ...rest } = asObject(message);
+  return `${toTimestamp(message.timestamp)} ${String(partition)}@${String(offset)} ${message.key} ${JSON.stringify(rest)}`;
+}

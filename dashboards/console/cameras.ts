@@ -1,0 +1,108 @@
+import type { Bus, Table } from '../../runtime/bus/types.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { parseMessage } from '../../runtime/messages/schemas.ts';
+import { cameraKey } from '../../runtime/messages/topics.ts';
+import type { CameraRecord, CameraStatus } from '../../runtime/messages/types.ts';
+import { type CameraLive, isWatched, type StateReader } from '../../runtime/stores/state/types.ts';
+import { toTimestamp } from '../../runtime/time.ts';
+import type { CameraView } from './views.ts';
+
+/** The agent refreshes a status at least every 5 s; one this old is of an agent that is gone. */
+const STATUS_LIMIT_MS = 15_000;
+/** More open incidents than this are counted as this many. */
+const OPEN_LIMIT = 500;
+
+/** Every configured camera as people see it: configuration, live state and open incidents in one. */
+export class CameraViews {
+  readonly #site: string;
+  readonly #clock: Clock;
+  readonly #state: StateReader;
+  readonly #table: Table;
+
+  constructor(deps: { bus: Bus; site: string; clock: Clock; state: StateReader }) {
+    this.#site = deps.site;
+    this.#clock = deps.clock;
+    this.#state = deps.state;
+    this.#table = deps.bus.table('cameras.v1');
+  }
+
+  start(): Promise<void> {
+    return this.#table.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#table.stop();
+  }
+
+  /** Sorted by id. */
+  async all(): Promise<CameraView[]> {
+    const [live, open] = await Promise.all([
+      this.#state.cameras(this.#site),
+      this.#state.incidents({ site: this.#site, state: ['open', 'unobserved'], limit: OPEN_LIMIT }),
+    ]);
+    const byCamera = new Map(live.map((camera) => [camera.camera, camera]));
+    const openOf = new Map<string, number>();
+    for (const { camera } of open.incidents) openOf.set(camera, (openOf.get(camera) ?? 0) + 1);
+    const views: CameraView[] = [];
+    for (const [key, message] of this.#table.entries()) {
+      if (!key.startsWith(`${this.#site}/`)) continue;
+      const camera = parseMessage('cameras.v1', message);
+      views.push(cameraView(camera, byCamera.get(camera.camera), openOf.get(camera.camera) ?? 0, this.#clock.now()));
+    }
+    return views.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  isConfigured(camera: string): boolean {
+    return this.#table.get(cameraKey(this.#site, camera)) !== undefined;
+  }
+}
+
+/** Pure. */
+export function cameraView(
+  camera: Pick<CameraRecord, 'camera' | 'detect_within_s'>,
+  live: CameraLive | undefined,
+  openIncidents: number,
+  nowMs: number,
+): CameraView {
+  const { site: _site, camera: id, ...status } = currentStatus(camera.camera, live?.status ?? null, nowMs);
+  return {
+    id,
+    ...status,
+    watched: live ? isWatched(live, nowMs, camera.detect_within_s) : false,
+    snapshot: live?.picture
+      ? { url: `/api/v1/cameras/${encodeURIComponent(id)}/snapshot.jpg`, captureTime: live.picture.captureTime }
+      : null,
+    openIncidents,
+  };
+}
+
+/** A state that nobody refreshes any more is not believed. */
+function currentStatus(camera: string, status: CameraStatus | null, nowMs: number): CameraStatus {
+  if (status && nowMs - Date.parse(status.updatedAt) < STATUS_LIMIT_MS) return status;
+  const silent: CameraStatus = {
+    site: '',
+    camera,
+    epoch: 0,
+    agent: '',
+    state: status ? 'stopped' : 'connecting',
+    reason: null,
+    detail: null,
+    since: toTimestamp(nowMs),
+    updatedAt: toTimestamp(nowMs),
+    runId: null,
+    watched: false,
+    fps: { received: 0, decoded: 0, published: 0 },
+    stream: null,
+    limitedFps: null,
+    media: null,
+  };
+  if (!status) return silent;
+  return {
+    ...status,
+    state: 'stopped',
+    reason: status.state === 'stopped' ? status.reason : 'ROLE_FAILED',
+    detail: status.state === 'stopped' ? status.detail : 'nothing was heard of this camera’s ingest agent',
+    since: status.updatedAt,
+    fps: silent.fps,
+  };
+}

@@ -1,0 +1,32 @@
+/** What the API answers, shared with the page as types. Times are ISO 8601 UTC. */
+import type { CameraStatus, Incident, Mute } from '../../runtime/messages/types.ts';
+
+export interface CameraView extends Omit<CameraStatus, 'site' | 'camera'> {
+  id: string;
+  /** Whether somebody looks now, judged by what went through the rules, not by what the camera says. */
+  watched: boolean;
+  /** Where its last picture is, null when there is none yet. */
+  snapshot: { url: string; captureTime: string } | null;
+  openIncidents: number;
+}
+
+export interface SiteView {
+  site: string;
+  version: string;
+  cameras: CameraView[];
+  /** Edited site file refused, or null. */
+  now: string;
+}
+
+export interface IncidentPage {
+  incidents: Incident[];
+  /** Give it as `cursor` for older ones; null at the end. */
+  next: string | null;
+}
+
+export interface MuteList {
+  mutes: Mute[];
+}
+
+/** Events of `/api/v1/events`. */
+export type LiveEvent = { type: 'camera'; camera: CameraView } | { type: 'incident'; incident: Incident };

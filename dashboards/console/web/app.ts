@@ -1,0 +1,490 @@
+/** The page: camera tiles and incidents, live over server-sent events. Served with its types stripped. */
+import type { Incident } from '../../../runtime/messages/types.ts';
+import type { CameraView, IncidentPage, SiteView } from '../views.ts';
+
+const PAGE = 30;
+/** The console answers at least this often (a comment line); silence is an outage, and is said. */
+const SILENCE_MS = 12_000;
+
+function find<T extends HTMLElement>(id: string, kind: new () => T): T {
+  const element = document.getElementById(id);
+  if (!(element instanceof kind)) throw new Error(`no #${id}`);
+  return element;
+}
+
+const elements = {
+  site: find('site', HTMLElement),
+  cameras: find('cameras', HTMLElement),
+  incidents: find('incidents', HTMLElement),
+  more: find('more', HTMLButtonElement),
+  filter: find('filter', HTMLSelectElement),
+  connection: find('connection', HTMLElement),
+  alarm: find('alarm', HTMLElement),
+  viewer: find('viewer', HTMLDialogElement),
+  judge: find('judge', HTMLDialogElement),
+  judgeForm: find('judge-form', HTMLFormElement),
+};
+
+const cameras = new Map<string, CameraView>();
+const incidents = new Map<string, Incident>();
+let next: string | null = null;
+let lastWord = performance.now();
+
+type Child = Node | string | null;
+
+function make(tag: string, className: string, ...children: Child[]): HTMLElement {
+  const element = document.createElement(tag);
+  if (className !== '') element.className = className;
+  // Text nodes only: names and notes come from people and cameras.
+  element.append(...children.filter((child): child is Node | string => child !== null));
+  return element;
+}
+
+const clock = (iso: string): string => {
+  const time = new Date(iso);
+  const today = time.toDateString() === new Date().toDateString();
+  return today ? time.toLocaleTimeString() : time.toLocaleString();
+};
+
+function ago(iso: string): string {
+  const seconds = Math.max(0, Math.round((Date.now() - Date.parse(iso)) / 1000));
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min ago`;
+  return clock(iso);
+}
+
+function lasted(incident: Incident): string {
+  const end = incident.closedAt === null ? Date.now() : Date.parse(incident.closedAt);
+  const seconds = Math.max(0, (end - Date.parse(incident.openedAt)) / 1000);
+  return seconds < 90 ? `${seconds.toFixed(seconds < 10 ? 1 : 0)} s` : `${Math.round(seconds / 60)} min`;
+}
+
+async function getJson<T>(path: string): Promise<T> {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  return response.json();
+}
+
+// ---------------------------------------------------------------- cameras
+
+const STATE_WORDS: Record<CameraView['state'], string> = {
+  connecting: 'connecting',
+  idle: 'watching, calm',
+  active: 'watching, motion',
+  blind: 'blind',
+  starved: 'starved',
+  stalled: 'stalled',
+  backoff: 'reconnecting',
+  quarantined: 'stopped after failures',
+  stopped: 'stopped',
+};
+
+/** Green only when somebody looks; a camera that just connects is yellow. */
+function tileKind(camera: CameraView): 'watched' | 'unwatched' | 'waiting' {
+  if (camera.watched) return 'watched';
+  return camera.state === 'connecting' ? 'waiting' : 'unwatched';
+}
+
+/** Tiles are kept, not drawn anew, so that pictures do not flicker. */
+const tiles = new Map<
+  string,
+  {
+    tile: HTMLElement;
+    picture: HTMLImageElement;
+    parts: Record<'none' | 'age' | 'open' | 'name' | 'words', HTMLElement>;
+  }
+>();
+
+function drawCamera(camera: CameraView): void {
+  let entry = tiles.get(camera.id);
+  if (!entry) {
+    const picture = document.createElement('img');
+    picture.alt = `Last picture of ${camera.id}`;
+    const parts = {
+      none: make('span', 'none', 'no picture yet'),
+      age: make('span', 'age'),
+      open: make('span', 'open'),
+      name: make('div', 'name'),
+      words: make('div', ''),
+    };
+    const tile = make(
+      'article',
+      'tile',
+      make('div', 'picture', parts.none, picture, parts.open, parts.age),
+      make('div', 'words', parts.name, parts.words),
+    );
+    tile.dataset['camera'] = camera.id;
+    entry = { tile, picture, parts };
+    tiles.set(camera.id, entry);
+    const after = [...tiles.keys()].sort().at([...tiles.keys()].sort().indexOf(camera.id) + 1);
+    const sibling = after === undefined ? undefined : tiles.get(after)?.tile;
+    elements.cameras.querySelector('.empty')?.remove();
+    elements.cameras.insertBefore(tile, sibling ?? null);
+  }
+  const { tile, picture, parts } = entry;
+  const kind = tileKind(camera);
+  tile.className = `tile ${kind}`;
+  picture.hidden = camera.snapshot === null;
+  parts.none.hidden = camera.snapshot !== null;
+  parts.age.hidden = camera.snapshot === null;
+  if (camera.snapshot) {
+    const url = `${camera.snapshot.url}?t=${encodeURIComponent(camera.snapshot.captureTime)}`;
+    if (picture.getAttribute('src') !== url) picture.src = url;
+    parts.age.textContent = ago(camera.snapshot.captureTime);
+  }
+  parts.open.hidden = camera.openIncidents === 0;
+  parts.open.textContent = camera.openIncidents === 1 ? '1 incident' : `${camera.openIncidents} incidents`;
+  const badge = { watched: 'good', unwatched: 'bad', waiting: 'warn' }[kind];
+  const state =
+    camera.watched || !['idle', 'active'].includes(camera.state) ? STATE_WORDS[camera.state] : 'nobody looks';
+  parts.name.replaceChildren(make('span', '', camera.id), make('span', `badge ${badge}`, state));
+  const { stream, fps } = camera;
+  const limited = camera.limitedFps === null ? '' : `, limited to ${camera.limitedFps.toFixed(1)} fps by load`;
+  const facts = stream
+    ? `${stream.codec.toUpperCase()} ${stream.width}×${stream.height}, ${fps.received.toFixed(0)} fps in, ${fps.published.toFixed(1)} looked at${limited}`
+    : '';
+  parts.words.replaceChildren(
+    ...(camera.reason === null
+      ? []
+      : [make('p', 'why', `${camera.detail ?? camera.reason} (${camera.reason}), since ${clock(camera.since)}`)]),
+    ...(facts === '' ? [] : [make('p', 'soft', facts)]),
+  );
+}
+
+function drawTotals(): void {
+  const all = [...cameras.values()];
+  const watched = all.filter((camera) => camera.watched).length;
+  const open = all.reduce((sum, camera) => sum + camera.openIncidents, 0);
+  const write = (id: string, text: string, kind: string): void => {
+    const total = find(id, HTMLElement);
+    total.className = kind;
+    const value = total.querySelector('dd');
+    if (value) value.textContent = text;
+  };
+  write('total-watched', `${watched} of ${all.length}`, watched === all.length && all.length > 0 ? 'good' : 'bad');
+  write('total-open', String(open), open > 0 ? 'bad' : '');
+  document.title = open > 0 ? `(${open}) banksman` : 'banksman';
+}
+
+// ---------------------------------------------------------------- incidents
+
+const REASON_WORDS: Record<NonNullable<Incident['closeReason']>, string> = {
+  left: 'left',
+  schedule_end: 'schedule ended',
+  camera_lost: 'camera lost',
+  rule_removed: 'rule removed',
+  expired: 'expired',
+  crossed: 'crossed',
+};
+
+function pictureOf(incident: Incident): string | null {
+  const kinds = incident.evidence.map((item) => item.kind);
+  const kind = kinds.includes('annotated') ? 'annotated' : kinds.includes('snapshot') ? 'snapshot' : null;
+  if (kind === null) return null;
+  // The key changes when the picture of the peak improves: the browser then fetches it again.
+  const item = incident.evidence.findLast((one) => one.kind === kind);
+  return `/api/v1/incidents/${encodeURIComponent(incident.id)}/evidence/${kind}?v=${item?.sha256.slice(0, 12) ?? ''}`;
+}
+
+function stateBadge(incident: Incident): HTMLElement {
+  if (incident.state === 'open') return make('span', 'badge bad', 'open');
+  if (incident.state === 'unobserved') return make('span', 'badge warn', 'not visible now');
+  return make('span', 'badge', incident.closeReason === null ? 'closed' : REASON_WORDS[incident.closeReason]);
+}
+
+function button(text: string, run: () => void): HTMLElement {
+  const element = make('button', '', text);
+  element.setAttribute('type', 'button');
+  element.addEventListener('click', run);
+  return element;
+}
+
+function drawIncident(incident: Incident): HTMLElement {
+  const picture = document.createElement('button');
+  picture.className = 'picture';
+  picture.type = 'button';
+  const url = pictureOf(incident);
+  if (url === null) picture.append(make('span', 'none', 'picture follows'));
+  else {
+    const img = document.createElement('img');
+    img.src = url;
+    img.alt = `${incident.rule} at ${incident.camera}`;
+    img.loading = 'lazy';
+    picture.append(img);
+  }
+  picture.addEventListener('click', () => view(incident));
+  const place = [incident.camera, incident.zone ?? incident.line].filter((part) => part !== null).join(' · ');
+  const people = incident.peopleMax === 1 ? '1 person' : `${incident.peopleMax} people`;
+  const judged = incident.rejected
+    ? make(
+        'p',
+        'soft',
+        `Rejected by ${incident.rejected.by}${incident.rejected.note ? `: ${incident.rejected.note}` : ''}`,
+      )
+    : incident.acknowledged
+      ? make(
+          'p',
+          'soft',
+          `Acknowledged by ${incident.acknowledged.by}${incident.acknowledged.note ? `: ${incident.acknowledged.note}` : ''}`,
+        )
+      : null;
+  const buttons = judged
+    ? null
+    : make(
+        'div',
+        'buttons',
+        button('Acknowledge', () => ask('acknowledge', incident)),
+        button('Reject', () => ask('reject', incident)),
+        button('Mute', () => ask('mute', incident)),
+      );
+  const item = make(
+    'li',
+    `incident ${incident.state}`,
+    picture,
+    make(
+      'div',
+      'words',
+      make('div', 'name', make('span', '', incident.rule), stateBadge(incident)),
+      make('p', 'soft', make('span', `severity ${incident.severity}`, incident.severity), ` · ${place} · ${people}`),
+      make(
+        'p',
+        'soft',
+        `${clock(incident.openedAt)}, ${incident.closedAt === null ? 'for' : 'lasted'} ${lasted(incident)}${incident.muted ? ' · muted' : ''}`,
+      ),
+      incident.unobservedReason === null || incident.state !== 'unobserved'
+        ? null
+        : make('p', 'why', incident.unobservedReason),
+      judged,
+      buttons,
+    ),
+  );
+  item.dataset['incident'] = incident.id;
+  return item;
+}
+
+const shows = (incident: Incident): boolean => elements.filter.value === '' || elements.filter.value === incident.state;
+
+function putIncident(incident: Incident): void {
+  const known = incidents.get(incident.id);
+  if (known && known.revision > incident.revision) return;
+  incidents.set(incident.id, incident);
+  const old = elements.incidents.querySelector(`[data-incident="${CSS.escape(incident.id)}"]`);
+  if (!shows(incident)) {
+    old?.remove();
+    return;
+  }
+  const item = drawIncident(incident);
+  if (old) {
+    const focus = old.contains(document.activeElement);
+    old.replaceWith(item);
+    if (focus) item.querySelector('button')?.focus();
+    return;
+  }
+  elements.incidents.querySelector('.empty')?.remove();
+  const after = [...elements.incidents.children].find((child) => {
+    const other = incidents.get((child as HTMLElement).dataset['incident'] ?? '');
+    return other !== undefined && other.openedAt < incident.openedAt;
+  });
+  elements.incidents.insertBefore(item, after ?? null);
+}
+
+async function loadIncidents(more: boolean): Promise<void> {
+  const query = new URLSearchParams({ limit: String(PAGE) });
+  if (elements.filter.value !== '') query.set('state', elements.filter.value);
+  if (more && next !== null) query.set('cursor', next);
+  const page = await getJson<IncidentPage>(`/api/v1/incidents?${query}`);
+  if (!more) {
+    incidents.clear();
+    elements.incidents.replaceChildren();
+  }
+  for (const incident of page.incidents) putIncident(incident);
+  next = page.next;
+  elements.more.hidden = next === null;
+  if (elements.incidents.children.length === 0) {
+    elements.incidents.replaceChildren(make('li', 'empty', 'Nothing here. Cameras that are watched would show it.'));
+  }
+}
+
+// ---------------------------------------------------------------- dialogs
+
+function view(incident: Incident): void {
+  find('viewer-title', HTMLElement).textContent = `${incident.rule} at ${incident.camera}`;
+  const picture = find('viewer-picture', HTMLImageElement);
+  const url = pictureOf(incident);
+  picture.hidden = url === null;
+  if (url !== null) picture.src = url;
+  const facts: [string, string][] = [
+    ['Opened', new Date(incident.openedAt).toLocaleString()],
+    [
+      'Closed',
+      incident.closedAt === null
+        ? 'not yet'
+        : `${new Date(incident.closedAt).toLocaleString()} (${incident.closeReason ?? ''})`,
+    ],
+    ['Most people', String(incident.peopleMax)],
+    ['Model', incident.model?.id ?? 'none'],
+    ['Id', incident.id],
+  ];
+  find('viewer-facts', HTMLElement).replaceChildren(
+    ...facts.flatMap(([name, value]) => [make('dt', '', name), make('dd', '', value)]),
+  );
+  const kinds = [...new Set(incident.evidence.map((item) => item.kind))];
+  find('viewer-files', HTMLElement).replaceChildren(
+    ...kinds.map((kind) => {
+      const link = document.createElement('a');
+      link.href = `/api/v1/incidents/${encodeURIComponent(incident.id)}/evidence/${kind}`;
+      link.target = '_blank';
+      link.textContent = {
+        snapshot: 'Picture',
+        annotated: 'Picture with boxes',
+        clip: 'Clip',
+        record: 'Record (JSON)',
+      }[kind];
+      return link;
+    }),
+  );
+  elements.viewer.showModal();
+}
+
+let judging: { action: 'acknowledge' | 'reject' | 'mute'; incident: Incident } | null = null;
+
+function ask(action: 'acknowledge' | 'reject' | 'mute', incident: Incident): void {
+  judging = { action, incident };
+  const words = {
+    acknowledge: ['Acknowledge', 'Somebody has seen it and takes care of it.', 'Note'],
+    reject: ['Reject', 'It is not what the rule is meant for. Rejected incidents become training material.', 'Why not'],
+    mute: [
+      'Mute messages',
+      `No messages of ${incident.rule} at ${incident.camera} for a while. Incidents are still recorded and shown here.`,
+      'Reason',
+    ],
+  }[action];
+  find('judge-title', HTMLElement).textContent = words[0] ?? '';
+  find('judge-about', HTMLElement).textContent = words[1] ?? '';
+  find('judge-note-label', HTMLElement).textContent = words[2] ?? '';
+  find('judge-submit', HTMLElement).textContent = words[0] ?? '';
+  find('judge-duration', HTMLElement).hidden = action !== 'mute';
+  find('judge-error', HTMLElement).hidden = true;
+  const by = elements.judgeForm.elements.namedItem('by');
+  if (by instanceof HTMLInputElement) by.value = localStorage.getItem('by') ?? '';
+  const note = elements.judgeForm.elements.namedItem('note');
+  if (note instanceof HTMLTextAreaElement) {
+    note.value = '';
+    note.required = action === 'mute';
+  }
+  elements.judge.showModal();
+}
+
+async function judge(): Promise<void> {
+  if (!judging) return;
+  const { action, incident } = judging;
+  const form = new FormData(elements.judgeForm);
+  const by = String(form.get('by') ?? '').trim();
+  const note = String(form.get('note') ?? '').trim();
+  localStorage.setItem('by', by);
+  const [path, body] =
+    action === 'mute'
+      ? [
+          '/api/v1/mutes',
+          {
+            camera: incident.camera,
+            rule: incident.rule,
+            by,
+            reason: note,
+            until: new Date(Date.now() + Number(form.get('minutes')) * 60_000).toISOString(),
+          },
+        ]
+      : [`/api/v1/incidents/${encodeURIComponent(incident.id)}/${action}`, { by, note: note === '' ? null : note }];
+  const response = await fetch(path as string, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  }).catch(() => null);
+  if (response?.ok) {
+    elements.judge.close();
+    return;
+  }
+  const error = find('judge-error', HTMLElement);
+  error.hidden = false;
+  error.textContent = response
+    ? `Not saved: ${(await response.text()).slice(0, 300)}`
+    : 'Not saved: the console does not answer.';
+}
+
+// ---------------------------------------------------------------- live
+
+function connection(kind: 'live' | 'lost', text: string): void {
+  elements.connection.className = kind;
+  const words = elements.connection.querySelector('.text');
+  if (words) words.textContent = text;
+  elements.alarm.hidden = kind === 'live';
+  elements.alarm.textContent = 'No connection to banksman: what is below may be out of date.';
+}
+
+async function loadAll(): Promise<void> {
+  const site = await getJson<SiteView>('/api/v1/cameras');
+  elements.site.textContent = site.site;
+  for (const id of [...cameras.keys()]) {
+    if (!site.cameras.some((camera) => camera.id === id)) {
+      cameras.delete(id);
+      tiles.get(id)?.tile.remove();
+      tiles.delete(id);
+    }
+  }
+  for (const camera of site.cameras) {
+    cameras.set(camera.id, camera);
+    drawCamera(camera);
+  }
+  if (site.cameras.length === 0)
+    elements.cameras.replaceChildren(make('p', 'empty', 'No cameras in the site file yet.'));
+  drawTotals();
+  await loadIncidents(false);
+}
+
+function follow(): void {
+  const events = new EventSource('/api/v1/events');
+  const heard = (): void => {
+    lastWord = performance.now();
+    connection('live', 'live');
+  };
+  events.addEventListener('open', () => {
+    heard();
+    // Whatever happened while nobody listened.
+    void loadAll().catch(() => connection('lost', 'no connection'));
+  });
+  events.addEventListener('ping', heard);
+  events.addEventListener('camera', (event) => {
+    heard();
+    const camera: CameraView = JSON.parse(event.data);
+    cameras.set(camera.id, camera);
+    drawCamera(camera);
+    drawTotals();
+  });
+  events.addEventListener('removed', (event) => {
+    heard();
+    const { id }: { id: string } = JSON.parse(event.data);
+    cameras.delete(id);
+    tiles.get(id)?.tile.remove();
+    tiles.delete(id);
+    drawTotals();
+  });
+  events.addEventListener('incident', (event) => {
+    heard();
+    const incident: Incident = JSON.parse(event.data);
+    putIncident(incident);
+  });
+}
+
+elements.filter.addEventListener('change', () => void loadIncidents(false));
+elements.more.addEventListener('click', () => void loadIncidents(true));
+find('judge-cancel', HTMLElement).addEventListener('click', () => elements.judge.close());
+elements.judgeForm.addEventListener('submit', (event) => {
+  event.preventDefault();
+  void judge();
+});
+setInterval(() => {
+  if (performance.now() - lastWord > SILENCE_MS) connection('lost', 'no connection');
+  for (const camera of cameras.values()) drawCamera(camera);
+}, 1_000);
+
+follow();

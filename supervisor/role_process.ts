@@ -1,0 +1,230 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { Backoff } from '../runtime/backoff.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BanksmanError, isErrorCode } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import type { RoleToSupervisor, SupervisorToRole } from '../runtime/role.ts';
+
+export interface RoleCommand {
+  /** Module and arguments to fork. */
+  module: string;
+  args: string[];
+  env: Record<string, string>;
+}
+
+export interface RoleProcessOptions {
+  role: string;
+  /** Asked at every start, so that a restart gets the active configuration. */
+  command: () => RoleCommand;
+  clock: Clock;
+  log: Logger;
+  metrics: Metrics;
+  /** A line of the role's standard error. */
+  onLine: (role: string, line: string) => void;
+  /** The role runs again after a restart, or is gone for now. */
+  onChange?: (role: string, up: boolean) => void;
+  /** No answer for this long and the role is taken for hung and killed. Default 15 s. */
+  hangMs?: number;
+}
+
+/** A role that ran this long was healthy: the next failure starts the back-off anew. */
+const HEALTHY_MS = 10_000;
+const PING_MS = 5_000;
+
+/** One role as a child process: started, watched, restarted with back-off, stopped in order. */
+export class RoleProcess {
+  readonly role: string;
+  readonly #options: RoleProcessOptions;
+  readonly #backoff = new Backoff({ minMs: 200, maxMs: 10_000 });
+  #child: ChildProcess | undefined;
+  #stopping = false;
+  #ready = false;
+  #exited: Promise<void> = Promise.resolve();
+  #addresses: Record<string, string> = {};
+  #ids = 0;
+  readonly #asked = new Map<number, (metrics: unknown) => void>();
+  #restartTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: RoleProcessOptions) {
+    this.role = options.role;
+    this.#options = options;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  get addresses(): Record<string, string> {
+    return this.#addresses;
+  }
+
+  /** Resolves when the role says that it is ready. @throws BanksmanError with what the role said when its first start fails. */
+  start(): Promise<void> {
+    this.#stopping = false;
+    return this.#spawn();
+  }
+
+  /** Asks the role to stop; after the deadline it is killed. @returns whether it stopped by itself. */
+  async stop(deadlineMs: number): Promise<boolean> {
+    this.#stopping = true;
+    clearTimeout(this.#restartTimer);
+    const child = this.#child;
+    if (!child) return true;
+    this.#send({ type: 'stop' });
+    let killed = false;
+    const timer = setTimeout(() => {
+      killed = true;
+      this.#options.log.error({ code: 'STOP_TIMED_OUT', role: this.role }, 'did not stop within the deadline, killed');
+      child.kill('SIGKILL');
+    }, deadlineMs);
+    await this.#exited;
+    clearTimeout(timer);
+    return !killed;
+  }
+
+  /** Stops and starts with what `command` says now. */
+  async restart(): Promise<void> {
+    await this.stop(10_000);
+    await this.start();
+  }
+
+  kill(): void {
+    this.#stopping = true;
+    clearTimeout(this.#restartTimer);
+    this.#child?.kill('SIGKILL');
+  }
+
+  /** The role's registry as prom-client's JSON; undefined when it does not answer within `timeoutMs`. */
+  metrics(timeoutMs: number): Promise<unknown> {
+    if (!this.#ready) return Promise.resolve(undefined);
+    this.#ids += 1;
+    const id = this.#ids;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#asked.delete(id);
+        resolve(undefined);
+      }, timeoutMs);
+      this.#asked.set(id, (metrics) => {
+        clearTimeout(timer);
+        resolve(metrics);
+      });
+      this.#send({ type: 'metrics', id });
+    });
+  }
+
+  #spawn(): Promise<void> {
+    const { command, log } = this.#options;
+    const { module, args, env } = command();
+    const child = fork(module, args, {
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      serialization: 'json',
+    });
+    this.#child = child;
+    const startedAt = performance.now();
+    if (child.stderr) {
+      createInterface({ input: child.stderr }).on('line', (line) => this.#options.onLine(this.role, line));
+    }
+    const watchdog = this.#watch(child);
+
+    return new Promise<void>((resolve, reject) => {
+      let failure: BanksmanError | undefined;
+      child.on('message', (message: RoleToSupervisor) => {
+        if (message.type === 'ready') {
+          this.#ready = true;
+          this.#addresses = message.addresses;
+          this.#changed(true);
+          resolve();
+        } else if (message.type === 'failed') {
+          failure = new BanksmanError(isErrorCode(message.code) ? message.code : 'ROLE_FAILED', {
+            message: message.message,
+            ...(message.where === undefined ? {} : { where: message.where }),
+          });
+        } else {
+          this.#asked.get(message.id)?.(message.metrics);
+          this.#asked.delete(message.id);
+        }
+      });
+      child.on('error', (error) => log.error({ role: this.role, err: error }, 'role process'));
+      this.#exited = new Promise((exited) => {
+        child.once('exit', (code, signal) => {
+          clearInterval(watchdog);
+          const wasReady = this.#ready;
+          this.#ready = false;
+          this.#child = undefined;
+          for (const answer of this.#asked.values()) answer(undefined);
+          this.#asked.clear();
+          this.#changed(false);
+          exited();
+          reject(
+            failure ?? new BanksmanError('ROLE_FAILED', { where: this.role, message: `ended with ${signal ?? code}` }),
+          );
+          if (this.#stopping || (!wasReady && failure && !failure.retryable && this.#firstStart)) return;
+          this.#restartLater(performance.now() - startedAt, String(failure?.code ?? signal ?? code));
+        });
+      });
+    }).then(
+      () => {
+        this.#firstStart = false;
+      },
+      (error: unknown) => {
+        if (this.#firstStart) {
+          this.#stopping = true;
+          clearTimeout(this.#restartTimer);
+        }
+        throw error;
+      },
+    );
+  }
+
+  /** Until the role was ready once, a failure is the caller's to tell; afterwards it is restarted. */
+  #firstStart = true;
+
+  #restartLater(ranMs: number, why: string): void {
+    const { log, metrics } = this.#options;
+    if (ranMs > HEALTHY_MS) this.#backoff.reset();
+    const delay = this.#backoff.next();
+    log.warn({ code: 'ROLE_FAILED', role: this.role, why, restart_in_ms: Math.round(delay) }, 'role ended');
+    metrics.inc('role_restarts_total', { role: this.role });
+    this.#restartTimer = setTimeout(() => {
+      // Every failure ends in `exit` above, which plans the next try.
+      this.#spawn().catch(() => undefined);
+    }, delay);
+  }
+
+  #watch(child: ChildProcess): NodeJS.Timeout {
+    const hangMs = this.#options.hangMs ?? 15_000;
+    let lastAnswer = performance.now();
+    return setInterval(() => {
+      if (!this.#ready) {
+        lastAnswer = performance.now();
+        return;
+      }
+      if (performance.now() - lastAnswer > hangMs) {
+        this.#options.log.error({ code: 'ROLE_FAILED', role: this.role }, 'role does not answer, killed');
+        child.kill('SIGKILL');
+        return;
+      }
+      void this.metrics(PING_MS).then((answer) => {
+        if (answer !== undefined) lastAnswer = performance.now();
+      });
+    }, PING_MS);
+  }
+
+  #send(message: SupervisorToRole): void {
+    // A child that is about to exit closes the channel first; its exit is what counts then.
+    if (this.#child?.connected) this.#child.send(message, () => undefined);
+  }
+
+  #changed(up: boolean): void {
+    this.#options.metrics.set('role_up', up ? 1 : 0, { role: this.role });
+    this.#options.onChange?.(this.role, up);
+  }
+}
