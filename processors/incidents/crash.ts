@@ -127,7 +127,8 @@ export const CRASH_RULES: Partial<RuleRecord>[] = [
   { rule: 'line', type: 'line_crossing', zone: null, line: 'entrance' },
   { rule: 'off', type: 'camera_offline', zone: null, min_duration_s: 2, hold_s: 0.4 },
 ];
-export const CRASH_RECORDS = timeline('L0 L:a@0.5,0.4 L:a@0.5,0.6*5 L2*6 B3 run L2*3 L0*9 Q1 L0');
+/** Ends with a transition: nothing that comes later brings it out. */
+export const CRASH_RECORDS = timeline('L0 L:a@0.5,0.4 L:a@0.5,0.6*5 L2*6 B3 run L2*3 L0*9');
 export const CRASH_EXPECTED = play(CRASH_RECORDS, cameraRules(...CRASH_RULES));
 
 /** Runs until killed at the step, then a second processor to the end. @returns whether it came to be killed. */
