@@ -71,8 +71,9 @@ export interface StatusMessage {
 }
 
 /**
- * At least once a second, and right before `ended`. `progress` says how far the process has
- * accounted for time on the bus, so that the agent's `blind` intervals begin where its own end.
+ * At once at the first access unit, then at least once a second, and right before `ended`.
+ * `progress` says how far the process has accounted for time on the bus. Until the first progress and
+ * after the end of the process the agent publishes `blind` intervals itself, so that there is no gap.
  */
 export interface HeartbeatMessage {
   type: 'heartbeat';

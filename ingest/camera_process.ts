@@ -1,0 +1,122 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import type { Clock } from '../runtime/clock.ts';
+import type { ErrorCode } from '../runtime/errors.ts';
+import type { AgentToCamera, CameraToAgent, ConfigureMessage, EndedMessage, Progress } from './ipc.ts';
+
+export interface CameraCommand {
+  /** Module that is forked. */
+  script: string;
+  args?: readonly string[];
+  execArgv?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+}
+
+export type Outcome =
+  | { kind: 'ended'; reason: ErrorCode; detail: string; ranMs: number }
+  /** It went without a word, or was killed because it hung. */
+  | { kind: 'crashed'; detail: string; ranMs: number }
+  | { kind: 'stopped'; ranMs: number };
+
+/** Loading modules on a machine that starts many cameras at once takes its time. */
+const FIRST_WORD_LIMIT_MS = 30_000;
+const STOP_LIMIT_MS = 3_000;
+/** After the exit: for messages that still lie in the channel. */
+const DRAIN_LIMIT_MS = 1_000;
+
+/** One camera process from fork to end. */
+export class CameraProcess {
+  /** How far it has accounted for time; null before its first access unit. */
+  progress: Progress | null = null;
+  readonly outcome: Promise<Outcome>;
+  readonly #clock: Clock;
+  readonly #child: ChildProcess;
+  readonly #startedAt: number;
+  readonly #silenceLimitMs: number;
+  #heardAt: number | null = null;
+  #ended: EndedMessage | null = null;
+  #stopping = false;
+  #hung = false;
+
+  /** @param silenceLimitMs a process that says nothing for longer is ended by `check`. */
+  constructor(
+    command: CameraCommand,
+    clock: Clock,
+    silenceLimitMs: number,
+    onMessage: (message: CameraToAgent) => void,
+  ) {
+    this.#clock = clock;
+    this.#silenceLimitMs = silenceLimitMs;
+    this.#startedAt = clock.monotonic();
+    this.#child = fork(command.script, [...(command.args ?? [])], {
+      execArgv: [...(command.execArgv ?? [])],
+      env: { ...process.env, ...command.env },
+      // Standard output belongs to the command that the user called.
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      serialization: 'json',
+    });
+    this.#child.on('message', (message: CameraToAgent) => {
+      this.#heardAt = clock.monotonic();
+      if (message.type === 'heartbeat' && message.progress) this.progress = message.progress;
+      if (message.type === 'ended') this.#ended = message;
+      onMessage(message);
+    });
+    this.outcome = this.#watch();
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get played(): boolean {
+    return this.progress !== null || this.#ended?.played === true;
+  }
+
+  configure(message: ConfigureMessage): void {
+    this.#send(message);
+  }
+
+  /** Kills it when it has been silent for too long. */
+  check(): void {
+    const now = this.#clock.monotonic();
+    const silentMs = now - (this.#heardAt ?? this.#startedAt);
+    if (silentMs < (this.#heardAt === null ? FIRST_WORD_LIMIT_MS : this.#silenceLimitMs)) return;
+    this.#hung = true;
+    this.#child.kill('SIGKILL');
+  }
+
+  /** Asks it to end, and ends it when it does not. */
+  async stop(limitMs = STOP_LIMIT_MS): Promise<void> {
+    this.#stopping = true;
+    this.#send({ type: 'stop' });
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), limitMs);
+    await this.outcome;
+    clearTimeout(timer);
+  }
+
+  #send(message: AgentToCamera): void {
+    // It may be gone; its exit is seen elsewhere.
+    if (this.#child.connected) this.#child.send(message, () => undefined);
+  }
+
+  async #watch(): Promise<Outcome> {
+    const child = this.#child;
+    const drained = new Promise<void>((resolve) => child.once('disconnect', resolve));
+    const how = await new Promise<string>((resolve) => {
+      child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
+      child.once('error', (error) => resolve(error.message));
+    });
+    const ranMs = this.#clock.monotonic() - this.#startedAt;
+    if (child.connected) {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, DRAIN_LIMIT_MS);
+      });
+      await Promise.race([drained, late]);
+      clearTimeout(timer);
+    }
+    if (this.#stopping) return { kind: 'stopped', ranMs };
+    if (this.#ended) return { kind: 'ended', reason: this.#ended.reason, detail: this.#ended.detail, ranMs };
+    const detail = this.#hung ? 'the camera process did not answer and was ended' : `the camera process ended: ${how}`;
+    return { kind: 'crashed', detail, ranMs };
+  }
+}
