@@ -1,4 +1,4 @@
-import type { Box, Detection, Track } from '../../runtime/messages/types.ts';
+import type { Box, Detection, Point, Track } from '../../runtime/messages/types.ts';
 import { assign } from './assignment.ts';
 import { iou, kindOf } from './boxes.ts';
 import { type Axis, correctAxis, holdAxis, type Motion, predictAxis, startAxis } from './motion.ts';
@@ -15,14 +15,19 @@ export interface TrackState {
   /** Sum of scores by class: the class of a track is what it looked like most. */
   votes: Record<string, number>;
   score: number;
-  /** Of its last detection, normalized. */
+  /** Its last detection, normalized; and where it was then by all that is known, which is what is published. */
+  detected: Box;
   box: Box;
   x: Axis;
   /** Of the ground point: bottom of the box. */
   y: Axis;
-  /** Smoothed size, picture heights. */
+  /** Filtered size, picture heights, and the variance of its logarithm. */
   width: number;
   height: number;
+  sizeVariance: number;
+  /** Where it began, and how far it was from there at most, in box heights: who has moved has arrived. */
+  origin: Point;
+  roamed: number;
   /** Capture time up to which `x` and `y` are predicted, and of the last detection, epoch ms. */
   time: number;
   seen: number;
@@ -53,8 +58,12 @@ export interface TrackerOptions {
   /** Standard deviation of a measured ground point, in box heights, and of the logarithm of a measured size. */
   positionNoise: number;
   sizeNoise: number;
+  /** By how much the logarithm of a size wanders in a second, standard deviation. */
+  sizeChange: number;
   /** Degrees of freedom of the Student distribution of errors: few, because half-hidden people jump. */
   tails: number;
+  /** What it costs to go by the head where the feet do not fit. */
+  headPenalty: number;
   /** What an IoU of 1 with the predicted box is worth. */
   overlapWeight: number;
   /** Association costs (negative log-likelihood) at which a new object is as likely. */
@@ -76,19 +85,21 @@ export interface TrackerOptions {
 }
 
 export const TRACKER_DEFAULTS: TrackerOptions = Object.freeze({
-  speeds: Object.freeze({ person: 0.7, vehicle: 3, bicycle: 1.5, motorcycle: 3, '*': 1.5 }),
-  foreshortening: 0.6,
-  memory: 1.5,
-  positionNoise: 0.06,
-  sizeNoise: 0.12,
-  tails: 4,
-  overlapWeight: 1,
-  limit: 2,
-  lowIou: 0.3,
-  confirmEvidence: 0.9,
+  speeds: Object.freeze({ person: 0.6, vehicle: 3, bicycle: 1.5, motorcycle: 3, '*': 1.5 }),
+  foreshortening: 0.5,
+  memory: 3,
+  positionNoise: 0.075,
+  sizeNoise: 0.15,
+  sizeChange: 0.15,
+  tails: 3.5,
+  headPenalty: 0.3,
+  overlapWeight: 0.8,
+  limit: 0.2,
+  lowIou: 0.35,
+  confirmEvidence: 1.4,
   confirmHits: 2,
-  keep: 2,
-  keepTentative: 0.6,
+  keep: 2.4,
+  keepTentative: 0.3,
   maxStep: 1,
   maxGap: 10,
   maxTracks: 200,
@@ -111,7 +122,7 @@ export function startTracker(): TrackerState {
 /**
  * Takes one looked sample. Pure: the same state and sample give the same result.
  * @returns the state after it, and every live track; those found on this sample carry the detection's
- *   own box and score, the others are `coasting` with those of their last one.
+ *   score and its box, filtered; the others are `coasting` with those of their last one.
  */
 export function trackSample(
   state: TrackerState,
@@ -181,6 +192,7 @@ function predict(track: TrackState, time: number, looked: number, options: Track
     ...track,
     x: predictAxis(track.x, seconds, motion.x),
     y: predictAxis(track.y, seconds, motion.y),
+    sizeVariance: track.sizeVariance + Math.max(0, seconds) * options.sizeChange ** 2,
     time: Math.max(time, track.time),
     age: track.age + looked,
     unseen: track.unseen + looked,
@@ -198,11 +210,15 @@ function measure([x1, y1, x2, y2]: Box, aspect: number): { x: number; y: number;
   };
 }
 
-function predictedBox(track: TrackState, aspect: number): Box {
-  const half = track.width / 2;
-  const { position: x } = track.x;
-  const { position: y } = track.y;
-  return [(x - half) / aspect, y - track.height, (x + half) / aspect, y];
+/** Clamped to the picture, as detections are. */
+function boxAt({ x, y, width, height }: Pick<TrackState, 'x' | 'y' | 'width' | 'height'>, aspect: number): Box {
+  const left = (x.position - width / 2) / aspect;
+  const right = (x.position + width / 2) / aspect;
+  return [unit(left), unit(y.position - height), unit(right), unit(y.position)];
+}
+
+function unit(value: number): number {
+  return Math.min(1, Math.max(0, value));
 }
 
 /**
@@ -211,7 +227,7 @@ function predictedBox(track: TrackState, aspect: number): Box {
  */
 function associate(tracks: readonly TrackState[], sample: Sample, options: TrackerOptions): number[] {
   const { candidates, aspect } = sample;
-  const boxes = tracks.map((track) => predictedBox(track, aspect));
+  const boxes = tracks.map((track) => boxAt(track, aspect));
   const costs = tracks.map((track, row) =>
     candidates.map((candidate) =>
       candidate.high ? cost(track, boxes[row] ?? track.box, candidate, aspect, options) : Number.POSITIVE_INFINITY,
@@ -246,9 +262,12 @@ function cost(
   const deviationX = Math.sqrt(track.x.pp + noise * noise);
   const deviationY = Math.sqrt(track.y.pp + noise * noise);
   const { tails, sizeNoise } = options;
+  const foot = surprise((y - track.y.position) / deviationY, tails);
+  // Whoever steps behind something loses his feet, not his head.
+  const head = surprise((y - height - track.y.position + track.height) / deviationY, tails);
   return (
     surprise((x - track.x.position) / deviationX, tails) +
-    surprise((y - track.y.position) / deviationY, tails) +
+    Math.min(foot, head + options.headPenalty) +
     surprise(Math.log(height / track.height) / sizeNoise, tails) +
     surprise(Math.log(width / track.width) / (2 * sizeNoise), tails) +
     Math.log((deviationX / scale) * (deviationY / scale)) -
@@ -261,24 +280,32 @@ function surprise(z: number, tails: number): number {
   return ((tails + 1) / 2) * Math.log1p((z * z) / tails);
 }
 
-const SIZE_GAIN = 0.4;
-
 function correct(track: TrackState, candidate: Candidate, sample: Sample, options: TrackerOptions): TrackState {
   const { x, y, width, height } = measure(candidate.box, sample.aspect);
   const noise = options.positionNoise * track.height;
+  const sizeGain = track.sizeVariance / (track.sizeVariance + options.sizeNoise ** 2);
   const votes = { ...track.votes, [candidate.class]: (track.votes[candidate.class] ?? 0) + candidate.score };
   const hits = track.hits + 1;
   const evidence = track.evidence + candidate.score;
+  const filtered = {
+    x: correctAxis(track.x, x, noise),
+    y: correctAxis(track.y, y, noise),
+    width: track.width * (width / track.width) ** sizeGain,
+    height: track.height * (height / track.height) ** sizeGain,
+  };
   return {
     ...track,
     class: Object.entries(votes).reduce((a, b) => (b[1] > a[1] ? b : a))[0],
     votes,
     score: candidate.score,
-    box: candidate.box,
-    x: correctAxis(track.x, x, noise),
-    y: correctAxis(track.y, y, noise),
-    width: track.width * (width / track.width) ** SIZE_GAIN,
-    height: track.height * (height / track.height) ** SIZE_GAIN,
+    detected: candidate.box,
+    box: boxAt(filtered, sample.aspect),
+    ...filtered,
+    sizeVariance: (1 - sizeGain) * track.sizeVariance,
+    roamed: Math.max(
+      track.roamed,
+      Math.hypot(x - track.origin[0], y - track.origin[1]) / Math.max(height, track.height),
+    ),
     seen: sample.time,
     unseen: 0,
     missed: 0,
@@ -297,11 +324,15 @@ function begin(candidate: Candidate, id: string, sample: Sample, options: Tracke
     class: candidate.class,
     votes: { [candidate.class]: candidate.score },
     score: candidate.score,
+    detected: candidate.box,
     box: candidate.box,
     x: startAxis(x, noise, motion.x),
     y: startAxis(y, noise, motion.y),
     width,
     height,
+    sizeVariance: options.sizeNoise ** 2,
+    origin: [x, y],
+    roamed: 0,
     time: sample.time,
     seen: sample.time,
     age: 0,
