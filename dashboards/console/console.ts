@@ -1,6 +1,7 @@
 import { type ServerType, serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { HTTPException } from 'hono/http-exception';
 import { streamSSE } from 'hono/streaming';
 import { isLoopback } from '../../config/formats.ts';
 import type { Bus, Producer } from '../../runtime/bus/types.ts';
@@ -121,7 +122,9 @@ export class Console implements Component {
     app.notFound((c) => c.json({ error: 'no such address; see /openapi.json' }, 404));
     app.onError((error, c) => {
       if (error instanceof BanksmanError && error.code === 'USAGE') return c.json({ error: error.message }, 400);
-      if ('status' in error && error.status === 400) return c.json({ error: 'the body is not JSON' }, 400);
+      if (error instanceof HTTPException && error.status < 500) {
+        return c.json({ error: error.message || 'the request cannot be read' }, error.status);
+      }
       log.error({ err: error, path: c.req.path }, 'request failed');
       return c.json({ error: 'the console could not answer; see its log' }, 500);
     });
