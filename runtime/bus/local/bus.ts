@@ -1,3 +1,4 @@
+import { BanksmanError } from '../../errors.ts';
 import type {
   Bus,
   Consumer,
@@ -12,7 +13,7 @@ import type {
   TailOptions,
 } from '../types.ts';
 import { LocalConsumer } from './consumer.ts';
-import type { GroupLag, Session } from './session.ts';
+import { encodeHeaders, type GroupLag, type Session, toMessage } from './session.ts';
 import { LocalTable } from './table.ts';
 import { tail } from './tail.ts';
 
@@ -20,7 +21,8 @@ import { tail } from './tail.ts';
 export class LocalBus implements Bus {
   readonly #session: Session;
   readonly #onClose: () => Promise<void>;
-  readonly #open = new Set<{ stop(): Promise<void> }>();
+  readonly #consumers = new Set<LocalConsumer>();
+  readonly #tables = new Set<LocalTable>();
 
   constructor(session: Session, onClose: () => Promise<void> = async () => {}) {
     this.#session = session;
@@ -31,7 +33,8 @@ export class LocalBus implements Bus {
     const unsettled = new Set<Promise<unknown>>();
     return {
       send: (topic: string, message: OutgoingMessage): Promise<Position> => {
-        const sent = this.#session.send(topic, message);
+        const { key, headers, value } = message;
+        const sent = this.#session.send(topic, { key, headers: encodeHeaders(headers), value });
         unsettled.add(sent);
         const settled = (): boolean => unsettled.delete(sent);
         sent.then(settled, settled);
@@ -45,15 +48,15 @@ export class LocalBus implements Bus {
 
   consumer(group: string, topics: readonly string[], handler: Handler, options: ConsumerOptions = {}): Consumer {
     const consumer = new LocalConsumer(this.#session, { group, topics, handler, options }, () =>
-      this.#open.delete(consumer),
+      this.#consumers.delete(consumer),
     );
-    this.#open.add(consumer);
+    this.#consumers.add(consumer);
     return consumer;
   }
 
   table(topic: string): Table {
-    const table = new LocalTable(this.#session, topic);
-    this.#open.add(table);
+    const table = new LocalTable(this.#session, topic, () => this.#tables.delete(table));
+    this.#tables.add(table);
     return table;
   }
 
@@ -63,9 +66,8 @@ export class LocalBus implements Bus {
 
   async read(topic: string, partition: number, offset: number): Promise<Message | undefined> {
     const one = { topic, partition, offset, maxRecords: 1, maxBytes: 0, wait: false };
-    const { messages } = await this.#session.fetch(one);
-    const [message] = messages;
-    return message?.offset === offset ? message : undefined;
+    const [record] = (await this.#session.fetch(one)).records;
+    return record?.offset === offset ? toMessage(topic, partition, record) : undefined;
   }
 
   lag(): Promise<GroupLag[]> {
@@ -74,7 +76,7 @@ export class LocalBus implements Bus {
 
   /** Stops consumers and tables that were left open, then the connection. */
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#open].map((each) => each.stop()));
+    await Promise.allSettled([...this.#consumers, ...this.#tables].map((each) => each.stop()));
     await this.#session.close();
     await this.#onClose();
   }
@@ -82,5 +84,11 @@ export class LocalBus implements Bus {
   /** Ends without a word, as a crash of this process does. For tests of what others then do. */
   abort(): void {
     this.#session.abort();
+    this.lost(new BanksmanError('BUS_LOST'));
+  }
+
+  /** The connection is gone: consumers end with it, also those that wait for nothing from the bus. */
+  lost(error: Error): void {
+    for (const consumer of this.#consumers) consumer.fail(error);
   }
 }

@@ -27,6 +27,8 @@ export class LocalConsumer implements Consumer {
   #ending: Promise<void> | undefined;
   #failure: Error | undefined;
   #started = false;
+  /** `onAssigned` or `onRevoked` failed. */
+  #unprepared: Error | undefined;
   #paused = false;
   #timer: NodeJS.Timeout | undefined;
   #committing: Promise<void> = Promise.resolve();
@@ -47,7 +49,7 @@ export class LocalConsumer implements Consumer {
     this.#membership = membership;
     await membership.ready;
     await this.#changes;
-    if (this.#failure) throw this.#failure;
+    if (this.#unprepared) throw this.#unprepared;
     this.#started = true;
   }
 
@@ -81,7 +83,7 @@ export class LocalConsumer implements Consumer {
           maxInFlight: options.maxInFlight ?? 1000,
           isPaused: () => this.#paused,
           onAcked: () => this.#scheduleCommit(COMMIT_MS),
-          onError: (error) => this.#fail(error),
+          onError: (error) => this.fail(error),
         }),
     );
     for (const feed of feeds) this.#feeds.set(partitionId(feed.topic, feed.partition), feed);
@@ -109,7 +111,10 @@ export class LocalConsumer implements Consumer {
   }
 
   #change(work: () => Promise<void>): Promise<void> {
-    this.#changes = this.#changes.then(work).catch((error: unknown) => this.#fail(error));
+    this.#changes = this.#changes.then(work).catch((error: unknown) => {
+      this.#unprepared ??= asError(error);
+      this.fail(this.#unprepared);
+    });
     return this.#changes;
   }
 
@@ -118,7 +123,7 @@ export class LocalConsumer implements Consumer {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#commit([...this.#feeds.values()]).catch((error: unknown) => {
-        if (error instanceof BanksmanError && error.code === 'BUS_LOST') this.#fail(error);
+        if (isLost(error)) this.fail(error);
         else this.#scheduleCommit(RETRY_MS);
       });
     }, ms);
@@ -138,15 +143,16 @@ export class LocalConsumer implements Consumer {
     return result;
   }
 
-  #fail(error: unknown): void {
+  /** Ends by itself: a handler failed, or the bus is gone. */
+  fail(error: unknown): void {
     if (this.#ending) return;
     const failure = asError(error);
     this.#failure = failure;
     void this.#end(failure).then(() => {
       const { onError } = this.#spec.options;
       if (onError) return onError(failure);
-      // `start` tells who called it.
-      if (!this.#started) return;
+      // `start` tells who called it, `onLost` who connected.
+      if ((failure === this.#unprepared && !this.#started) || isLost(failure)) return;
       // Nobody would notice that nothing is consumed any more.
       queueMicrotask(() => {
         throw failure;
@@ -178,4 +184,8 @@ export class LocalConsumer implements Consumer {
       this.#onEnded();
     }
   }
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof BanksmanError && error.code === 'BUS_LOST';
 }

@@ -4,23 +4,23 @@ import type { Logger } from '../../log.ts';
 import { TOPICS, type TopicSpec } from '../../messages/topics.ts';
 import { type Metrics, noMetrics } from '../../metrics.ts';
 import { partitionOf } from '../murmur2.ts';
-import type { OutgoingMessage, Position } from '../types.ts';
+import type { Position } from '../types.ts';
 import { partitionId } from './assignment.ts';
+import { Checkpointer } from './checkpointer.ts';
 import { EngineSession } from './engine_session.ts';
 import { FramesLog } from './frames_log.ts';
 import { Groups, type Member } from './groups.ts';
-import {
-  type Batch,
-  type Bounds,
-  encodeHeaders,
-  type FetchRequest,
-  type GroupLag,
-  type JoinSpec,
-  type MemberEvents,
-  type PartitionPosition,
-  type Session,
-  type StoredRecord,
-  toMessage,
+import type {
+  Batch,
+  Bounds,
+  FetchRequest,
+  GroupLag,
+  JoinSpec,
+  MemberEvents,
+  OutgoingRecord,
+  PartitionPosition,
+  Session,
+  StoredRecord,
 } from './session.ts';
 import { RecordStore } from './store.ts';
 
@@ -59,6 +59,7 @@ export class Engine {
   readonly #waiters = new Map<string, Set<() => void>>();
   readonly #sessions = new Set<EngineSession>();
   readonly #timers: NodeJS.Timeout[] = [];
+  #checkpointer: Checkpointer | undefined;
   #retention: Promise<void> = Promise.resolve();
 
   /** Opens the log. @throws BanksmanError STORE_FAILED, BUS_STORE_FULL */
@@ -87,6 +88,9 @@ export class Engine {
       position: (group, topic, partition, from) => this.#position(group, topic, partition, from),
       rebalanceLimitMs: options.rebalanceLimitMs ?? 5_000,
     });
+    if (options.path !== ':memory:') {
+      this.#checkpointer = new Checkpointer(options.path, this.#store.database, this.#store.writes, options.log);
+    }
     this.#timers.push(setInterval(() => this.#tick(), TICK_MS).unref());
     this.#timers.push(setInterval(() => this.enforceRetention(), RETENTION_MS).unref());
   }
@@ -102,13 +106,12 @@ export class Engine {
     return session;
   }
 
-  async send(topic: string, message: OutgoingMessage): Promise<Position> {
+  async send(topic: string, record: OutgoingRecord): Promise<Position> {
     const spec = this.#spec(topic);
-    if ((message.value?.length ?? 0) > MAX_VALUE_BYTES) {
+    if ((record.value?.length ?? 0) > MAX_VALUE_BYTES) {
       throw new BanksmanError('MESSAGE_INVALID', { where: topic, message: `value over ${MAX_VALUE_BYTES} bytes` });
     }
-    const partition = partitionOf(message.key, spec.partitions);
-    const record = { key: message.key, headers: encodeHeaders(message.headers), value: message.value };
+    const partition = partitionOf(record.key, spec.partitions);
     const frames = this.#frames.get(topic);
     if (frames === undefined) return this.#store.append(this.#table(topic, partition), record);
     const offset = frames.append(partition, { ...record, timestamp: this.#clock.now() }, this.#clock.monotonic());
@@ -120,7 +123,7 @@ export class Engine {
     const { topic, partition, offset, wait } = request;
     for (;;) {
       const batch = this.#read(request);
-      if (batch.messages.length > 0 || batch.next > offset || !wait || signal?.aborted) return batch;
+      if (batch.records.length > 0 || batch.next > offset || !wait || signal?.aborted) return batch;
       await this.#nextAppend(topic, partition, signal);
     }
   }
@@ -185,6 +188,8 @@ export class Engine {
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     for (const session of [...this.#sessions]) session.abort();
+    await this.#store.writes.drain();
+    await this.#checkpointer?.close();
     await this.#store.close();
     await this.#retention;
   }
@@ -198,7 +203,7 @@ export class Engine {
     const last = records.at(-1);
     const next = last === undefined ? Math.max(offset, this.#end(topic, partition)) : last.offset + 1;
     const wanted = key === undefined ? records : records.filter((record) => record.key === key);
-    return { messages: wanted.map((record) => toMessage(topic, partition, record)), next };
+    return { records: wanted, next };
   }
 
   #position(group: string, topic: string, partition: number, from: 'earliest' | 'latest'): number {

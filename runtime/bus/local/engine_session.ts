@@ -1,8 +1,18 @@
 import { BanksmanError } from '../../errors.ts';
-import type { OutgoingMessage, Position } from '../types.ts';
+import type { Position } from '../types.ts';
 import type { Engine } from './engine.ts';
 import type { Member } from './groups.ts';
-import type { Batch, Bounds, FetchRequest, GroupLag, JoinSpec, MemberEvents, Membership, Session } from './session.ts';
+import type {
+  Batch,
+  Bounds,
+  FetchRequest,
+  GroupLag,
+  JoinSpec,
+  MemberEvents,
+  Membership,
+  OutgoingRecord,
+  Session,
+} from './session.ts';
 
 /** One connection to the engine: when it ends its members leave and its readers wake. */
 export class EngineSession implements Session {
@@ -18,10 +28,10 @@ export class EngineSession implements Session {
     this.#onClosed = onClosed;
   }
 
-  async send(topic: string, message: OutgoingMessage): Promise<Position> {
+  async send(topic: string, record: OutgoingRecord): Promise<Position> {
     this.#check();
-    const value = this.#copy && message.value ? Buffer.from(message.value) : message.value;
-    return this.#engine.send(topic, { ...message, value });
+    const value = this.#copy && record.value ? Buffer.from(record.value) : record.value;
+    return this.#engine.send(topic, { ...record, value });
   }
 
   async fetch(request: FetchRequest, signal?: AbortSignal): Promise<Batch> {

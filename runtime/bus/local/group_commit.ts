@@ -10,7 +10,7 @@ export interface Write {
 }
 
 /** At most this often a transaction ends; what arrives in between shares one. */
-const GROUP_MS = 4;
+const GROUP_MS = 2;
 /** A transaction that grows longer is committed, so that it does not hold the event loop. */
 const MAX_BLOCK_MS = 6;
 

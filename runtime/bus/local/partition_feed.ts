@@ -1,7 +1,7 @@
 import { setImmediate as yieldLoop } from 'node:timers/promises';
 import { AckWindow } from '../ack_window.ts';
 import type { Handler, Message } from '../types.ts';
-import type { PartitionPosition, Session } from './session.ts';
+import { type PartitionPosition, type Session, toMessage } from './session.ts';
 
 /** What one answer may hold; one larger record comes alone. */
 const FETCH_BYTES = 256 * 1024;
@@ -75,7 +75,7 @@ export class PartitionFeed {
     let turn = performance.now();
     try {
       while (!signal.aborted) {
-        const { messages, next } = await session.fetch(
+        const { records, next } = await session.fetch(
           {
             topic: this.topic,
             partition: this.partition,
@@ -86,10 +86,10 @@ export class PartitionFeed {
           },
           signal,
         );
-        for (const message of messages) {
+        for (const record of records) {
           while (!signal.aborted && !this.#mayDeliver) await this.#poked();
           if (signal.aborted) return;
-          const handled = this.#deliver(message);
+          const handled = this.#deliver(toMessage(this.topic, this.partition, record));
           if (handled !== undefined) await handled;
           if (performance.now() - turn > TURN_MS) {
             await yieldLoop();

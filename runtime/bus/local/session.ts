@@ -1,4 +1,4 @@
-import type { Lag, Message, OutgoingMessage, Position, TopicPartition } from '../types.ts';
+import type { Lag, Message, Position, TopicPartition } from '../types.ts';
 
 /**
  * What the local bus offers one connection. The engine implements it in its own process, `client.ts`
@@ -6,7 +6,7 @@ import type { Lag, Message, OutgoingMessage, Position, TopicPartition } from '..
  * that nobody ever sends more than was asked for.
  */
 export interface Session {
-  send(topic: string, message: OutgoingMessage): Promise<Position>;
+  send(topic: string, record: OutgoingRecord): Promise<Position>;
   /** With `wait` it answers when there is something, or empty when `signal` aborts. */
   fetch(request: FetchRequest, signal?: AbortSignal): Promise<Batch>;
   bounds(topic: string, time?: number): Promise<Bounds[]>;
@@ -31,8 +31,8 @@ export interface FetchRequest {
 }
 
 export interface Batch {
-  messages: Message[];
-  /** Where to go on: above the last message, and above what is no longer there. */
+  records: StoredRecord[];
+  /** Where to go on: above the last record, and above what is no longer there. */
   next: number;
 }
 
@@ -74,13 +74,17 @@ export interface Membership {
   leave(): Promise<void>;
 }
 
-/** One record as the logs keep it; headers as JSON text, which only the two ends parse. */
-export interface StoredRecord {
-  readonly offset: number;
-  readonly timestamp: number;
+/** Headers as JSON text, which only sender and reader parse. */
+export interface OutgoingRecord {
   readonly key: string;
   readonly headers: string;
   readonly value: Buffer | null;
+}
+
+/** One record as the logs keep it. */
+export interface StoredRecord extends OutgoingRecord {
+  readonly offset: number;
+  readonly timestamp: number;
 }
 
 export const NO_HEADERS = '{}';

@@ -1,6 +1,6 @@
 import { BanksmanError } from '../../errors.ts';
 import type { Message, Table } from '../types.ts';
-import type { Session } from './session.ts';
+import { type Session, toMessage } from './session.ts';
 
 const FETCH_BYTES = 1024 * 1024;
 const FETCH_RECORDS = 1000;
@@ -8,13 +8,15 @@ const FETCH_RECORDS = 1000;
 export class LocalTable implements Table {
   readonly #session: Session;
   readonly #topic: string;
+  readonly #onEnded: () => void;
   readonly #entries = new Map<string, Message>();
   readonly #listeners = new Set<(message: Message) => void>();
   readonly #stopped = new AbortController();
   #followers: Promise<void>[] = [];
   #started = false;
 
-  constructor(session: Session, topic: string) {
+  constructor(session: Session, topic: string, onEnded: () => void) {
+    this.#onEnded = onEnded;
     this.#session = session;
     this.#topic = topic;
   }
@@ -34,6 +36,7 @@ export class LocalTable implements Table {
   async stop(): Promise<void> {
     this.#stopped.abort();
     await Promise.all(this.#followers);
+    this.#onEnded();
   }
 
   get(key: string): Message | undefined {
@@ -71,12 +74,12 @@ export class LocalTable implements Table {
   }
 
   async #step(partition: number, offset: number, wait: boolean): Promise<number> {
-    const { messages, next } = await this.#session.fetch(
+    const { records, next } = await this.#session.fetch(
       { topic: this.#topic, partition, offset, maxRecords: FETCH_RECORDS, maxBytes: FETCH_BYTES, wait },
       this.#stopped.signal,
     );
     if (this.#stopped.signal.aborted) return offset;
-    for (const message of messages) this.#apply(message);
+    for (const record of records) this.#apply(toMessage(this.#topic, partition, record));
     return next;
   }
 

@@ -1,5 +1,5 @@
 import type { Message, TailFrom, TailOptions } from '../types.ts';
-import type { Bounds, Session } from './session.ts';
+import { type Bounds, type Session, toMessage } from './session.ts';
 
 const FETCH_BYTES = 512 * 1024;
 const FETCH_RECORDS = 500;
@@ -76,7 +76,7 @@ async function fill(
   key: string | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const { messages, next } = await session.fetch(
+  const { records, next } = await session.fetch(
     {
       topic,
       partition: into.partition,
@@ -88,7 +88,7 @@ async function fill(
     },
     signal,
   );
-  into.held = messages;
+  into.held = records.map((record) => toMessage(topic, into.partition, record));
   into.used = 0;
   into.offset = next;
   into.fetching = undefined;
