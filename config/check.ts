@@ -52,15 +52,18 @@ function excerpt(line: string, problem: Problem, color: boolean): string[] {
 // A terminal obeys control characters; a file may hold any.
 const printable = (text: string): string => text.replace(/(?!\t)\p{Cc}/gu, '?');
 
+const SECRET_VALUE =
+  /((?:pa?ss?w|pwd|pass|secret|token|credential)\w*["']?\s*[:=])(?!\s*["']?\$\{\w+\}["']?\s*(?:$|[#,}]))(?!\s*$).+$/i;
+
 /** What a line may hold that nobody else may read: values of secret-like keys, user info of URLs. */
-export function coverSecrets(line: string, problem?: Pick<Problem, 'code'>): string {
-  let safe = line.replace(/(:\/\/)\S*@/g, '$1***@');
-  // A line that the schema does not know may hold anything behind its colon.
-  if (problem?.code === 'CONFIG_UNKNOWN_KEY') safe = safe.replace(/:\s+\S.*$/, ': …');
-  return safe.replace(
-    /((?:pass|pwd|secret|token|credential)\w*["']?\s*[:=]\s*)(?!["']?\$\{\w+\}["']?\s*(?:$|[#,}]))(?!\s*$).+$/i,
-    '$1***',
-  );
+export function coverSecrets(line: string, problem?: Pick<Problem, 'code' | 'column'>): string {
+  let safe = line;
+  if (problem?.code === 'CONFIG_UNKNOWN_KEY') {
+    // A misspelt `password` is an unknown key too, so nothing behind its colon is shown.
+    const colon = line.indexOf(':', problem.column - 1);
+    if (colon !== -1 && colon + 1 < line.trimEnd().length) safe = `${line.slice(0, colon)}: …`;
+  }
+  return safe.replace(/(:\/\/)\S*@/g, '$1***@').replace(SECRET_VALUE, '$1 ***');
 }
 
 export interface CheckOptions extends LoadOptions {

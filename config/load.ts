@@ -76,7 +76,10 @@ function wholeFile(code: 'CONFIG_NOT_FOUND' | 'CONFIG_SYNTAX' | 'CONFIG_MISSING_
  * Where the YAML itself is broken, what follows may have been read wrongly: of the rest only mistakes
  * in sections above the first break are told, and none that depends on another section.
  */
-function believable(parsed: Parsed, problems: Problem[]): Problem[] {
+function believable(parsed: Parsed, all: Problem[]): Problem[] {
+  const unread = new Set(parsed.problems.filter(({ code }) => code === 'CONFIG_SYNTAX').map(place));
+  // What could not be read stands as null in the tree: that is no mistake of its own.
+  const problems = all.filter((problem) => !unread.has(place(problem)));
   if (!parsed.broken) return problems;
   const firstBreak = Math.min(...parsed.problems.map(({ line }) => line));
   const sections = [...parsed.tree.root.children.values()].map(({ keyAt }) => keyAt.line).sort((a, b) => a - b);
@@ -86,6 +89,8 @@ function believable(parsed: Parsed, problems: Problem[]): Problem[] {
       line < cut && code !== 'CONFIG_UNKNOWN_REFERENCE' && !(code === 'CONFIG_MISSING_KEY' && !/[.[]/.test(path)),
   );
 }
+
+const place = ({ line, column }: Problem): string => `${line}:${column}`;
 
 function withAbsolutePaths(config: SiteConfig, folder: string): SiteConfig {
   const absolute = (path: string): string =>

@@ -77,7 +77,8 @@ export function parseTree(source: string): Parsed {
       uniqueKeys: false,
       schema: 'core',
       resolveKnownTags: false,
-      logLevel: 'silent',
+      // At `silent` the library does not tell of a second document.
+      logLevel: 'error',
     });
     for (const error of [...document.errors, ...document.warnings]) {
       problems.push(syntaxProblem(error.code, place(error.pos[0]), text));
@@ -140,8 +141,16 @@ class Walk {
 
   #alias(anchor: string, at: Place, keyAt: Place | null, path: Path, depth: number): TreeNode {
     const target = this.#anchors.get(anchor);
-    // The library has already reported an alias to nothing.
-    if (!target) return { value: null, at, keyAt: keyAt ?? at, children: NONE };
+    if (!target) {
+      this.#refuse(
+        'CONFIG_SYNTAX',
+        at,
+        path,
+        'is an alias (*) to nothing',
+        'Put text that begins with * in quotes: "*".',
+      );
+      return { value: null, at, keyAt: keyAt ?? at, children: NONE };
+    }
     if (this.#open.has(target)) {
       this.#refuse('CONFIG_SYNTAX', at, path, 'contains itself through an alias', 'Write the value out.');
       return { value: null, at, keyAt: keyAt ?? at, children: NONE };
