@@ -21,6 +21,9 @@ const USAGE = 'usage: npm run bench -- track --mot DIR --out DIR [--online] [--p
 export const SCORE = 0.4;
 export const LOW = 0.1;
 
+/** Scores of public detections are not calibrated, so that no single one confirms a track. */
+const OPTIONS: TrackerOptions = { ...TRACKER_DEFAULTS, confirmSure: Number.POSITIVE_INFINITY };
+
 const PEERS: Record<string, (sequence: MotSequence) => MotRow[]> = {
   iou: iouTracker,
   greedy: greedyTracker,
@@ -50,7 +53,7 @@ export function trackSequence(sequence: MotSequence, { online = false, tracker }
     }));
     const time = (frame / sequence.frameRate) * 1000;
     const sample = { time, aspect: width / height, candidates, idOf: (index: number) => `${frame}-${index}` };
-    const result = trackSample(state, sample, tracker ?? TRACKER_DEFAULTS);
+    const result = trackSample(state, sample, tracker ?? OPTIONS);
     state = result.state;
     for (const { id, box, tentative, coasting } of result.tracks) {
       if (!tentative) confirmed.add(id);

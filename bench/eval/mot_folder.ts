@@ -87,8 +87,8 @@ function greatestDivisor(a: number, b: number): number {
 
 /**
  * Confidence as a score between 0 and 1. Between 0 and 1 it is one already; where a file gives the same
- * for all (often -1) nothing is known, and every box counts fully; any other scale (margins of a
- * classifier, percent) is only believed for its order: ranks are spread over 0.3 to 0.95.
+ * for all (often -1) nothing is known; any other scale (margins of a classifier, percent) is only
+ * believed for its order: ranks are spread over 0.3 to 0.95.
  */
 export function scoresOf(sequence: MotSequence): (conf: number) => number {
   const sorted = sequence.frames.flatMap(({ rows }) => rows.map((row) => row.conf)).sort((a, b) => a - b);

@@ -7,6 +7,7 @@ import {
   holdTracks,
   startTracker,
   TRACKER_DEFAULTS,
+  type TrackerOptions,
   type TrackerState,
   trackSample,
 } from './tracker.ts';
@@ -37,6 +38,7 @@ export function lookScene(
   detections: Pick<Detections, 'captureTime' | 'width' | 'height' | 'boxes'>,
   rules: FilterRules,
   idOf: (index: number) => string,
+  options: TrackerOptions = TRACKER_DEFAULTS,
 ): Scene {
   const time = fromTimestamp(detections.captureTime);
   const aspect = detections.height > 0 ? detections.width / detections.height : 1;
@@ -45,14 +47,15 @@ export function lookScene(
   const statics = rules.suppress_static
     ? suppressStatic(state.statics, candidates, state.tracker.tracks, aspect)
     : { state: startStatic(), kept: candidates, suppressed: [] };
-  const tracked = trackSample(state.tracker, {
+  const sample = {
     time,
     aspect,
     candidates: statics.kept,
-    idOf: (index) => idOf(statics.kept[index]?.index ?? index),
-  });
+    idOf: (index: number) => idOf(statics.kept[index]?.index ?? index),
+  };
+  const tracked = trackSample(state.tracker, sample, options);
   const { lookedAt } = state.tracker;
-  const looked = lookedAt === null ? 0 : Math.min(TRACKER_DEFAULTS.maxStep, Math.max(0, (time - lookedAt) / 1000));
+  const looked = lookedAt === null ? 0 : Math.min(options.maxStep, Math.max(0, (time - lookedAt) / 1000));
   const learnt = rules.suppress_static
     ? learnStatic(statics.state, tracked.state.tracks, looked, aspect)
     : { state: statics.state, ended: [] };

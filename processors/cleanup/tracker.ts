@@ -55,6 +55,8 @@ export interface TrackerOptions {
   foreshortening: number;
   /** Seconds. */
   memory: number;
+  /** Share of the filtered box in what is published, the rest is the detection's own. */
+  filtered: number;
   /** Standard deviation of a measured ground point, in box heights, and of the logarithm of a measured size. */
   positionNoise: number;
   sizeNoise: number;
@@ -73,6 +75,8 @@ export interface TrackerOptions {
   /** Sum of scores, and detections, that confirm a track. */
   confirmEvidence: number;
   confirmHits: number;
+  /** Score that confirms a track at once, unless nobody looked for a while before. */
+  confirmSure: number;
   /** Looked seconds without a detection after which a track ends; tentative ones, too. */
   keep: number;
   keepTentative: number;
@@ -85,19 +89,21 @@ export interface TrackerOptions {
 }
 
 export const TRACKER_DEFAULTS: TrackerOptions = Object.freeze({
-  speeds: Object.freeze({ person: 0.6, vehicle: 3, bicycle: 1.5, motorcycle: 3, '*': 1.5 }),
-  foreshortening: 0.5,
-  memory: 3,
-  positionNoise: 0.075,
+  speeds: Object.freeze({ person: 0.5, vehicle: 3, bicycle: 1.5, motorcycle: 3, '*': 1.5 }),
+  foreshortening: 0.4,
+  memory: 3.5,
+  filtered: 0.5,
+  positionNoise: 0.065,
   sizeNoise: 0.15,
   sizeChange: 0.15,
-  tails: 3.5,
+  tails: 3,
   headPenalty: 0.3,
   overlapWeight: 0.8,
   limit: 0.2,
   lowIou: 0.35,
-  confirmEvidence: 1.4,
+  confirmEvidence: 1,
   confirmHits: 2,
+  confirmSure: 0.6,
   keep: 2.4,
   keepTentative: 0.3,
   maxStep: 1,
@@ -129,7 +135,7 @@ export function trackSample(
   sample: Sample,
   options: TrackerOptions = TRACKER_DEFAULTS,
 ): { state: TrackerState; tracks: Track[] } {
-  const step = state.lookedAt === null ? 0 : Math.max(0, (sample.time - state.lookedAt) / 1000);
+  const step = state.lookedAt === null ? Number.POSITIVE_INFINITY : Math.max(0, (sample.time - state.lookedAt) / 1000);
   const looked = Math.min(step, options.maxStep);
   const tracks = state.tracks
     .filter((track) => sample.time - track.time <= options.maxGap * 1000)
@@ -144,7 +150,7 @@ export function trackSample(
   });
   const taken = new Set(found);
   sample.candidates.forEach((candidate, index) => {
-    if (candidate.high && !taken.has(index)) next.push(begin(candidate, sample.idOf(index), sample, options));
+    if (candidate.high && !taken.has(index)) next.push(begin(candidate, sample.idOf(index), step, sample, options));
   });
   next.sort((a, b) => a.unseen - b.unseen);
   next.length = Math.min(next.length, options.maxTracks);
@@ -215,6 +221,12 @@ function boxAt({ x, y, width, height }: Pick<TrackState, 'x' | 'y' | 'width' | '
   const left = (x.position - width / 2) / aspect;
   const right = (x.position + width / 2) / aspect;
   return [unit(left), unit(y.position - height), unit(right), unit(y.position)];
+}
+
+/** `share` 0: `a`; 1: `b`. */
+function between(a: Box, b: Box, share: number): Box {
+  const edge = (index: 0 | 1 | 2 | 3): number => a[index] + share * (b[index] - a[index]);
+  return [edge(0), edge(1), edge(2), edge(3)];
 }
 
 function unit(value: number): number {
@@ -299,7 +311,7 @@ function correct(track: TrackState, candidate: Candidate, sample: Sample, option
     votes,
     score: candidate.score,
     detected: candidate.box,
-    box: boxAt(filtered, sample.aspect),
+    box: between(candidate.box, boxAt(filtered, sample.aspect), options.filtered),
     ...filtered,
     sizeVariance: (1 - sizeGain) * track.sizeVariance,
     roamed: Math.max(
@@ -315,7 +327,7 @@ function correct(track: TrackState, candidate: Candidate, sample: Sample, option
   };
 }
 
-function begin(candidate: Candidate, id: string, sample: Sample, options: TrackerOptions): TrackState {
+function begin(candidate: Candidate, id: string, gap: number, sample: Sample, options: TrackerOptions): TrackState {
   const { x, y, width, height } = measure(candidate.box, sample.aspect);
   const motion = motionOf({ class: candidate.class, height }, options);
   const noise = options.positionNoise * height;
@@ -340,6 +352,6 @@ function begin(candidate: Candidate, id: string, sample: Sample, options: Tracke
     missed: 0,
     hits: 1,
     evidence: candidate.score,
-    tentative: options.confirmHits > 1 || candidate.score < options.confirmEvidence,
+    tentative: gap > options.maxStep || candidate.score < options.confirmSure,
   };
 }
