@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ERRORS } from '../runtime/errors.ts';
 import { METRICS } from '../runtime/metrics.ts';
+import { markdownTable } from './markdown.ts';
 import { renderReference } from './reference.ts';
 import { siteSchema } from './schema.ts';
 
@@ -26,37 +27,35 @@ export function siteJsonSchema(): Record<string, unknown> {
 }
 
 export function renderErrors(): string {
-  const rows = Object.entries(ERRORS).map(
-    ([code, { message, mend, retryable }]) =>
-      `| \`${code}\` | ${cell(message)} | ${cell(mend)} | ${retryable ? 'yes' : 'no'} |`,
-  );
-  return [
-    '# Errors\n',
-    'Generated from `runtime/errors.ts` by `node config/generate.ts`; do not edit. Codes are stable. *Retried*:',
-    'banksman tries again by itself.\n',
-    '| code | what happened | how to mend it | retried |',
-    '|---|---|---|---|',
-    ...rows,
-    '',
-  ].join('\n');
+  const rows = Object.entries(ERRORS).map(([code, { message, mend, retryable }]) => [
+    `\`${code}\``,
+    message,
+    mend,
+    retryable ? 'yes' : 'no',
+  ]);
+  return `# Errors
+
+Generated from \`runtime/errors.ts\` by \`node config/generate.ts\`; do not edit. Codes are stable.
+_Retried_: banksman tries again by itself.
+
+${markdownTable(['code', 'what happened', 'how to mend it', 'retried'], rows)}
+`;
 }
 
 export function renderMetrics(): string {
-  const rows = Object.entries(METRICS).map(
-    ([name, { kind, labels, help }]) =>
-      `| \`banksman_${name}\` | ${kind} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${cell(help)} |`,
-  );
-  return [
-    '# Metrics\n',
-    'Generated from `runtime/metrics.ts` by `node config/generate.ts`; do not edit.\n',
-    '| metric | kind | labels | what |',
-    '|---|---|---|---|',
-    ...rows,
-    '',
-  ].join('\n');
-}
+  const rows = Object.entries(METRICS).map(([name, { kind, labels, help }]) => [
+    `\`banksman_${name}\``,
+    kind,
+    labels.map((label) => `\`${label}\``).join(', '),
+    help,
+  ]);
+  return `# Metrics
 
-const cell = (text: string): string => text.replaceAll('|', '\\|');
+Generated from \`runtime/metrics.ts\` by \`node config/generate.ts\`; do not edit.
+
+${markdownTable(['metric', 'kind', 'labels', 'what'], rows)}
+`;
+}
 
 /** Path (relative to the root of the repository) and content of every generated file. */
 export function generatedFiles(): Map<string, string> {

@@ -1,5 +1,6 @@
 /** `reference.md` from the JSON Schema: every option with its kind, default, bounds and restart. */
 import { z } from 'zod';
+import { markdownTable } from './markdown.ts';
 
 /** What of JSON Schema our own schema uses. Unknown keywords pass through. */
 const node: z.ZodType<SchemaNode> = z.lazy(() =>
@@ -50,7 +51,7 @@ most of what follows. Editors that read the first line of the examples complete 
 - Secrets: \`\${NAME}\` reads the environment variable NAME, or the file that NAME_FILE names, at the moment of
   connecting. A secret itself in the file or a URL is refused.
 - Paths are relative to the site file; \`~/\` is your home.
-- Edits hold while banksman runs. *Restarts* says what starts anew for it: \`camera\` the connection of that
+- Edits hold while banksman runs. _Restarts_ says what starts anew for it: \`camera\` the connection of that
   camera, a role by itself, \`up\` only after you start \`banksman up\` again.
 `;
 
@@ -112,20 +113,16 @@ interface Option {
 function table(title: string, text: string | undefined, options: Option[]): string {
   const rows = options.map(({ key, option, required, restarts }) => {
     const standard = required ? '**required**' : option.default === undefined ? '' : code(option.default);
-    const what = cell(option.description ?? '');
-    return `| \`${key}\` | ${kindOf(option)} | ${standard} | ${restarts.join(', ')} | ${what} |`;
+    return [`\`${key}\``, kindOf(option), standard, restarts.join(', '), option.description ?? ''];
   });
   return [
-    `\n## ${title}\n`,
+    `## ${title}\n`,
     ...(text === undefined ? [] : [`${text}\n`]),
-    '| key | kind | default | restarts | what |',
-    '|---|---|---|---|---|',
-    ...rows,
+    `${markdownTable(['key', 'kind', 'default', 'restarts', 'what'], rows)}\n`,
   ].join('\n');
 }
 
-const code = (value: unknown): string => `\`${cell(typeof value === 'string' ? value : JSON.stringify(value))}\``;
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+const code = (value: unknown): string => `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 
 function kindOf(option: SchemaNode): string {
   if (option.const !== undefined) return code(option.const);
