@@ -11,7 +11,7 @@ export interface RegionBoxes {
   /** The crop in the full picture; `[0, 0, 1, 1]` for the full picture itself. */
   readonly region: Box;
   /** Packed, normalized to the crop. */
-  readonly boxes: Float32Array;
+  readonly boxes: Float32Array<ArrayBuffer>;
 }
 
 /**
@@ -22,7 +22,7 @@ export interface RegionBoxes {
  * gives way to it, leaving its score where that was higher: somebody saw a person there clearly.
  * @returns packed boxes, best first
  */
-export function mergeRegions(pictures: readonly RegionBoxes[], nmsIou: number): Float32Array {
+export function mergeRegions(pictures: readonly RegionBoxes[], nmsIou: number): Float32Array<ArrayBuffer> {
   const [only] = pictures;
   if (pictures.length === 1 && only !== undefined) return only.boxes;
   const total = pictures.reduce((sum, picture) => sum + picture.boxes.length, 0);

@@ -27,7 +27,7 @@ export function overlap(boxes: Float32Array, a: number, b: number, over: 'union'
  * suppression).
  * @returns packed boxes (BOX_FIELDS numbers each), best first, at most 100
  */
-export function suppress(candidates: Candidates, nmsIou: number): Float32Array {
+export function suppress(candidates: Candidates, nmsIou: number): Float32Array<ArrayBuffer> {
   const order: number[] = [];
   for (let index = 0; index < candidates.count; index++) order.push(index);
   order.sort((a, b) => (candidates.score[b] ?? 0) - (candidates.score[a] ?? 0));
