@@ -21,13 +21,17 @@ class Unit:
 
 
 def x264(options, live):
-    """The encoder as launch text. One thread: the same bytes on every machine."""
+    """
+    The encoder and its caps as launch text. One thread: the same bytes on every machine. The profile is
+    named because payloaders in the RTSP server ask for constrained baseline, which has no B-frames.
+    """
     bframes = int(options.get("bframes", 0))
     tune = "" if bframes else "tune=zerolatency "
     return (
         f"x264enc {tune}speed-preset={options.get('preset', 'ultrafast' if live else 'veryfast')} threads=1 "
-        f"key-int-max={int(options.get('keyInt', 25))} bframes={bframes} b-adapt=false "
-        f"bitrate={int(options.get('bitrateKbps', 1500))} option-string=scenecut=0"
+        f"key-int-max={int(options.get('keyInt', 10))} bframes={bframes} b-adapt=false "
+        f"bitrate={int(options.get('bitrateKbps', 1500))} option-string=scenecut=0 "
+        f"! video/x-h264,stream-format=byte-stream,alignment=au{',profile=main' if bframes else ''}"
     )
 
 
@@ -57,7 +61,7 @@ def units_of(segment, options, cache_dir):
 
 
 def _identity(segment):
-    identity = {k: v for k, v in segment.items() if k in ("fromS", "toS", "pattern")}
+    identity = {k: v for k, v in segment.items() if k in ("fromS", "toS", "pattern", "seconds")}
     if "file" in segment:
         with open(segment["file"], "rb") as source:
             identity["sha256"] = hashlib.file_digest(source, "sha256").hexdigest()

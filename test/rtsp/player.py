@@ -173,7 +173,7 @@ class PaintingPlayer(UnitPlayer):
     def launch(self):
         return (
             "appsrc name=src is-live=true format=time ! "
-            f"{x264(self.source.get('encode', {}), live=True)} ! {H264_CAPS} "
+            f"{x264(self.source.get('encode', {}), live=True)} "
             "! h264parse config-interval=-1 ! rtph264pay name=pay0 pt=96 config-interval=-1 aggregate-mode=zero-latency"
         )
 
@@ -220,7 +220,7 @@ class PatternPlayer(Player):
         options = {"keyInt": self.fps, **self.source.get("encode", {})}
         return (
             f"appsrc name=src is-live=true format=time caps=video/x-raw,format=I420,width={self.width},"
-            f"height={self.height},framerate={self.fps}/1 ! {x264(options, live=True)} ! {H264_CAPS} "
+            f"height={self.height},framerate={self.fps}/1 ! {x264(options, live=True)} "
             "! h264parse config-interval=-1 ! rtph264pay name=pay0 pt=96 config-interval=-1 aggregate-mode=zero-latency"
         )
 

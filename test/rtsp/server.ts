@@ -12,6 +12,8 @@ export interface Segment {
   forS?: number;
   /** A `videotestsrc` pattern instead of a file, e.g. `black`. */
   pattern?: string;
+  /** How much of it is made. Default 1. */
+  seconds?: number;
   /** Named in the `segment` event when it begins. */
   label?: string;
 }
@@ -31,7 +33,11 @@ export interface Encode {
   preset?: string;
 }
 
-/** Files as a camera would send them: encoded once into `.cache/`, real time, continuous over loops. */
+/**
+ * Files as a camera would send them: encoded once into `.cache/`, real time, continuous over loops.
+ * Who joins in the middle gets the last key picture at once and the rest from the next one on; for long
+ * groups of pictures use `paint` or a pattern, whose encoder begins anew with every session.
+ */
 export interface FileSource {
   kind: 'file';
   /** Played in order. Use these or `scenes`. */
