@@ -1,0 +1,82 @@
+/** One camera's records, applied in its own order: each gives one `tracks.v1` record. Pure but for the state given. */
+import { createHash } from 'node:crypto';
+import type { CameraRecord, Coordinates, Detections, Observation, Tracks } from '../../runtime/messages/types.ts';
+import { fromTimestamp, toTimestamp } from '../../runtime/time.ts';
+import { attend } from './attention.ts';
+import { holdScene, lookScene, unlookedTracks } from './core.ts';
+import { DEFAULT_RULES } from './filter.ts';
+import type { Entry } from './merge.ts';
+import type { CameraState } from './state.ts';
+
+/** Reasons of a shed frame that say that detection cannot keep up. */
+const OVERLOAD: readonly string[] = ['stale', 'superseded'];
+const DEFAULT_ACTIVE_FPS = 5;
+
+/** Changes `state`. @param config undefined: not configured (any more), defaults hold. */
+export function applyEntry(state: CameraState, entry: Entry, config: CameraRecord | undefined): Tracks {
+  const tracks =
+    entry.type === 'detections'
+      ? applyDetections(state, entry.record, entry.source, config)
+      : applyObservation(state, entry.record, entry.source);
+  state.to = Math.max(state.to ?? 0, fromTimestamp(tracks.to));
+  return tracks;
+}
+
+function applyDetections(
+  state: CameraState,
+  record: Detections,
+  source: Coordinates,
+  config: CameraRecord | undefined,
+): Tracks {
+  const { site, camera, epoch, runId, seq, captureTime, receiveTime, purpose, frame, model, shed } = record;
+  const time = fromTimestamp(captureTime);
+  const base = { site, camera, epoch, runId, seq, to: captureTime, receiveTime, purpose, frame, model, source };
+  const activeFps = config?.sampling.active_fps ?? DEFAULT_ACTIVE_FPS;
+  if (shed !== null) {
+    if (OVERLOAD.includes(shed)) state.attention = attend(state.attention, time, 'shed', false, activeFps);
+    const from = toTimestamp(Math.min(state.to ?? time, time));
+    const tracks = unlookedTracks(state.scene);
+    return { ...base, kind: 'starved', reason: shed, from, tracks, rejected: {}, suppressed: [] };
+  }
+  const idOf = (index: number): string => trackId(record, index);
+  const scene = lookScene(state.scene, record, config ?? DEFAULT_RULES, idOf);
+  state.scene = scene.state;
+  state.attention = attend(state.attention, time, 'looked', scene.tracks.length > 0, activeFps);
+  const { tracks, rejected, suppressed } = scene;
+  return { ...base, kind: 'looked', reason: null, from: captureTime, tracks, rejected, suppressed };
+}
+
+function applyObservation(state: CameraState, record: Observation, source: Coordinates): Tracks {
+  const { site, camera, epoch, runId, afterSeq, kind, reason, from, to } = record;
+  // One that came too late says nothing about where things are now.
+  const late = state.to !== null && fromTimestamp(to) < state.to && afterSeq < state.merge.seq;
+  let tracks = unlookedTracks(state.scene);
+  if (kind === 'quiet' && !late) {
+    const held = holdScene(state.scene, fromTimestamp(to));
+    state.scene = held.state;
+    tracks = held.tracks;
+  }
+  return {
+    ...{ site, camera, epoch, runId, seq: afterSeq, kind, reason, from, to, receiveTime: to },
+    ...{ purpose: null, frame: null, model: null, source, tracks, rejected: {}, suppressed: [] },
+  };
+}
+
+/** What cleanup concludes by itself where nothing came: nobody looked up to `to` (capture time, epoch ms). */
+export function starve(state: CameraState, to: number): Tracks {
+  const from = state.to ?? to;
+  const { site, camera, merge, scene } = state;
+  state.to = Math.max(from, to);
+  return {
+    ...{ site, camera, epoch: Math.max(0, merge.epoch), runId: merge.runId ?? '', seq: merge.seq },
+    ...{ kind: 'starved', reason: 'no_input', from: toTimestamp(from), to: toTimestamp(state.to) },
+    ...{ receiveTime: toTimestamp(state.to), purpose: null, frame: null, model: null, source: null },
+    ...{ tracks: unlookedTracks(scene), rejected: {}, suppressed: [] },
+  };
+}
+
+/** The same whenever the same frame is read again, wherever its detections lie. */
+function trackId({ site, camera, epoch, runId, seq, frame }: Detections, index: number): string {
+  const parts = [site, camera, epoch, runId, seq, frame.topic, frame.partition, frame.offset, index];
+  return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 20);
+}
