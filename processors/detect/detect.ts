@@ -99,6 +99,15 @@ export class DetectProcessor implements Component {
 
   /** @throws BanksmanError MODEL_* when a model in use is not right, before any frame is taken */
   async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
     const { bus, log, metrics, clock } = this.#deps;
     const { models, defaultModel = 'yolox-nano', workers = 'auto', hangMs, workerScript } = this.#options;
     this.#models = new CameraModels({ bus, log, clock }, await loadRegistry(models), defaultModel);
@@ -140,6 +149,8 @@ export class DetectProcessor implements Component {
     await this.#producer?.close();
     await this.#pool?.stop();
     this.#consumer = undefined;
+    this.#models = undefined;
+    this.#producer = undefined;
   }
 
   async #take(delivery: Delivery): Promise<void> {
