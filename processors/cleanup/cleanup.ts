@@ -41,6 +41,17 @@ export interface CleanupOptions {
 /** How often waiting observations and silent cameras are looked after. */
 const TICK_MS = 250;
 
+/** After a take-over frames wait at most this long for the observations that were there before. */
+const CATCH_UP_MS = 5000;
+
+/** Frames of a partition that wait until its observations are read, so that both are applied in one order again. */
+interface CatchUp {
+  /** Offset of the last observation that was there. */
+  last: number;
+  until: number;
+  held: Delivery[];
+}
+
 interface Running {
   producer: Producer;
   consumer: Consumer;
@@ -57,6 +68,8 @@ export class CleanupProcessor implements Component {
   /** By `site/camera`. */
   readonly #lanes = new Map<string, Lane>();
   readonly #cameras = new Map<string, CameraRecord>();
+  /** By partition. */
+  readonly #catchUps = new Map<number, CatchUp>();
   #running: Running | undefined;
   #failed = false;
 
@@ -94,11 +107,34 @@ export class CleanupProcessor implements Component {
     if (!this.#failed) await this.#commitAll();
     await running.consumer.stop();
     this.#lanes.clear();
+    this.#catchUps.clear();
     await running.cameras.stop();
     await running.producer.close();
   }
 
   #handle(delivery: Delivery): void | Promise<void> {
+    const catchUp = this.#catchUps.get(delivery.partition);
+    if (!catchUp) return this.#take(delivery);
+    if (delivery.topic === 'detections.v1') {
+      catchUp.held.push(delivery);
+      return;
+    }
+    const taken = this.#take(delivery);
+    if (delivery.offset < catchUp.last) return taken;
+    return this.#caughtUp(delivery.partition, catchUp, taken);
+  }
+
+  async #caughtUp(partition: number, { held }: CatchUp, before?: void | Promise<void>): Promise<void> {
+    await before;
+    for (;;) {
+      const delivery = held.shift();
+      if (!delivery) break;
+      await this.#take(delivery);
+    }
+    this.#catchUps.delete(partition);
+  }
+
+  #take(delivery: Delivery): void | Promise<void> {
     const running = this.#running;
     // Not acknowledged: whoever takes over applies it.
     if (!running) return;
@@ -198,9 +234,16 @@ export class CleanupProcessor implements Component {
       this.#lanes.set(camera, new Lane(producer, partition, state, covered, { at: now, to: state.to }));
     }
     await table.stop();
+    const until = clock.monotonic() + CATCH_UP_MS;
+    for (const { group, topic, partition, lag, end } of await bus.lag()) {
+      if (group !== PROCESSOR || topic !== 'observations.v1' || lag === 0 || !mine.has(partition)) continue;
+      if (this.#catchUps.has(partition)) continue;
+      this.#catchUps.set(partition, { last: end - 1, until, held: [] });
+    }
   }
 
   async #release(partitions: TopicPartition[]): Promise<void> {
+    for (const { partition } of partitions) this.#catchUps.delete(partition);
     const lost = new Set(partitions.map(({ partition }) => partition));
     const leaving = [...this.#lanes].filter(([, lane]) => lost.has(lane.partition));
     await Promise.all(leaving.map(([, lane]) => lane.commit()));
@@ -227,6 +270,10 @@ export class CleanupProcessor implements Component {
     while (!stop.aborted) {
       await this.#deps.clock.sleep(TICK_MS, stop);
       if (stop.aborted || this.#failed) return;
+      for (const [partition, catchUp] of this.#catchUps) {
+        if (this.#deps.clock.monotonic() < catchUp.until) continue;
+        await this.#caughtUp(partition, catchUp).catch((error: unknown) => this.#fail(error));
+      }
       for (const [key, lane] of this.#lanes) this.#lookAfter(key, lane);
     }
   }

@@ -22,6 +22,8 @@ export interface MergeState {
   seq: number;
   /** In the order in which they came. */
   waiting: Waiting[];
+  /** When a frame was applied last, milliseconds of the reader's monotonic clock. */
+  progressAt: number;
 }
 
 export interface Merged {
@@ -34,13 +36,13 @@ export interface Merged {
   missing: number;
 }
 
-/** An observation waits this long for its frame. */
+/** An observation waits this long for its frame, counted from the last frame: they come in order. */
 export const WAIT_MS = 5000;
-/** Observations come every quarter of a second at most: more waiting than this is a frame that never comes. */
-const MAX_WAITING = 100;
+/** As many as the bus has in flight, so that a backlog is read in order, too. */
+const MAX_WAITING = 1000;
 
 export function startMerge(): MergeState {
-  return { epoch: -1, runId: null, seq: -1, waiting: [] };
+  return { epoch: -1, runId: null, seq: -1, waiting: [], progressAt: 0 };
 }
 
 /** Takes one record. @param now milliseconds of a monotonic clock. */
@@ -53,7 +55,7 @@ export function merge(before: MergeState, entry: Entry, now: number): Merged {
   if (age === 'newer') {
     // Nothing of the old run can come any more: what waits is as good as applied.
     ready.push(...before.waiting.map(bare));
-    state = { epoch, runId, seq: -1, waiting: [] };
+    state = { ...before, epoch, runId, seq: -1, waiting: [] };
   }
   if (entry.type === 'observation') {
     if (entry.record.afterSeq <= state.seq && state.waiting.length === 0) {
@@ -70,7 +72,7 @@ export function merge(before: MergeState, entry: Entry, now: number): Merged {
   const earlier = drain(state.waiting, seq - 1);
   const later = drain(earlier.waiting, seq);
   return {
-    state: { ...state, seq, waiting: later.waiting },
+    state: { ...state, seq, waiting: later.waiting, progressAt: now },
     ready: [...ready, ...earlier.ready, entry, ...later.ready],
     dropped: null,
     missing,
@@ -81,7 +83,7 @@ export function merge(before: MergeState, entry: Entry, now: number): Merged {
 export function release(state: MergeState, now: number, waitMs = WAIT_MS): Merged {
   let { seq } = state;
   const overdue = state.waiting.filter(
-    ({ at }, index) => now - at >= waitMs || index < state.waiting.length - MAX_WAITING,
+    ({ at }, index) => now - Math.max(at, state.progressAt) >= waitMs || index < state.waiting.length - MAX_WAITING,
   );
   for (const { record } of overdue) seq = Math.max(seq, record.afterSeq);
   const { ready, waiting } = drain(state.waiting, seq);
@@ -90,7 +92,7 @@ export function release(state: MergeState, now: number, waitMs = WAIT_MS): Merge
 
 /** After a restart the monotonic clock is another one: what waits begins to wait again. */
 export function restartWaiting(state: MergeState, now: number): MergeState {
-  return { ...state, waiting: state.waiting.map((entry) => ({ ...entry, at: now })) };
+  return { ...state, progressAt: now, waiting: state.waiting.map((entry) => ({ ...entry, at: now })) };
 }
 
 /** The head of the queue, for as long as its frames are applied. */
