@@ -29,6 +29,7 @@ let servers: RtspServer[];
 /** Every status in order: the topic itself keeps the last. */
 let history: CameraStatus[];
 let over: AbortController;
+let following: Promise<void>;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'banksman-agent-'));
@@ -39,7 +40,7 @@ beforeEach(() => {
   servers = [];
   history = [];
   over = new AbortController();
-  void (async () => {
+  following = (async () => {
     for await (const message of bus.tail('camera.status.v1', 'latest', { signal: over.signal })) {
       if (message.value !== null) history.push(parseMessage('camera.status.v1', message));
     }
@@ -49,6 +50,7 @@ afterEach(async () => {
   for (const agent of agents) await agent.stop();
   for (const server of servers) await server.stop();
   over.abort();
+  await following;
   await bus.close();
   rmSync(folder, { recursive: true });
 });
@@ -171,6 +173,23 @@ describe('a camera that works', () => {
     await expect.poll(() => table.size, SLOW).toBe(0);
     await table.stop();
     expect(await metric('banksman_camera_state')).not.toContain('gate');
+  });
+
+  it('is forgotten when it was taken out while no agent ran', async () => {
+    const server = await serve();
+    await put(cameraRecord({ camera: 'gate', url: server.url('/cam') }));
+    await put(cameraRecord({ camera: 'yard', url: server.url('/cam') }));
+    const first = await startAgent();
+    await expect.poll(stateOf('gate'), SLOW).toBe('idle null');
+    await first.stop();
+    await producer.send('cameras.v1', { key: cameraKey('yard', 'gate'), value: null });
+    await startAgent();
+    for (const topic of ['camera.status.v1', 'camera.owners.v1']) {
+      const table = bus.table(topic);
+      await table.start();
+      expect([...table.entries()].map(([key]) => key)).toEqual(['yard/yard']);
+      await table.stop();
+    }
   });
 
   it('is ended by force when it does not stop by itself', async () => {

@@ -88,6 +88,7 @@ export class IngestAgent implements Component {
       this.#enqueue(message, Math.min(MAX_JITTER_MS, known.length * JITTER_PER_CAMERA_MS) * random());
     }
     await this.#applying;
+    await this.#forgetRemoved(table);
     void this.#followCoverage();
     void this.#tickUntilStopped(clock);
   }
@@ -118,6 +119,20 @@ export class IngestAgent implements Component {
   /** Process of a camera's session now, for tests and `status`. */
   pidOf(camera: string): number | undefined {
     return this.#cameras.get(camera)?.runner.pid;
+  }
+
+  /** Cameras taken out of the configuration while nobody watched leave no state behind. */
+  async #forgetRemoved(cameras: Table): Promise<void> {
+    const { bus, site } = this.#options;
+    for (const topic of [TOPICS.status.name, TOPICS.owners.name]) {
+      const table = bus.table(topic);
+      await table.start();
+      for (const [key] of table.entries()) {
+        const isOurs = key.startsWith(cameraKey(site, ''));
+        if (isOurs && !cameras.get(key)) await this.#producer?.send(topic, { key, value: null });
+      }
+      await table.stop();
+    }
   }
 
   #enqueue(message: Message, delayMs: number): void {

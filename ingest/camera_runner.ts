@@ -36,7 +36,7 @@ interface Session {
 /** Looks again whether a secret was changed in its file, or the six hours are over. */
 const QUARANTINE_LOOK_MS = 30_000;
 /** A session that broke so soon counts as short. */
-const SHORT_SESSION_MS = 8_000;
+const SHORT_SESSION_MS = 5_000;
 
 /**
  * Keeps one camera connected: preflight, a process for each session, and what to do after each end.

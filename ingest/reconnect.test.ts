@@ -18,8 +18,8 @@ describe('delay before the next attempt', () => {
   });
 
   it('grows for a camera that ends every session at once, but not for a few', () => {
-    expect(reconnectDelayMs(0, 10, latest)).toBe(1_000);
-    expect(reconnectDelayMs(0, 13, latest)).toBe(8_000);
+    expect(reconnectDelayMs(0, 30, latest)).toBe(1_000);
+    expect(reconnectDelayMs(0, 33, latest)).toBe(8_000);
     expect(reconnectDelayMs(0, 1_000, latest)).toBe(30_000);
   });
 });

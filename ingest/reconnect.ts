@@ -4,8 +4,8 @@ const MIN_MS = 1_000;
 const MAX_MS = 30_000;
 /** A tenth of the outage so far: an outage of ten seconds is over at most a second late, one of an hour costs little. */
 const SHARE = 0.1;
-/** So many sessions that broke at once are a camera's blips; more is a habit. */
-const SHORT_SESSIONS_FREE = 10;
+/** So many sessions in a row that broke at once are a bad hour of the network; more is a habit. */
+const SHORT_SESSIONS_FREE = 30;
 
 /**
  * @param outageMs since the last access unit, or since the first attempt.
