@@ -1,6 +1,5 @@
 import type { Bus } from '../runtime/bus/types.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { BanksmanError } from '../runtime/errors.ts';
 import type { Component } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -25,54 +24,24 @@ export interface ProcessorsOptions {
 
 type Make = (deps: ProcessorDeps, options: ProcessorsOptions) => Promise<Component>;
 
-/** In starting order: who reads is there before who writes. Loaded when they start, as one alone may run. */
-const PROCESSORS = {
+/** In starting order: who reads is there before who writes. Loaded when wanted, as one alone may run. */
+const MAKE = {
   incidents: async (deps, { incidents }) =>
     new (await import('./incidents/incidents.ts')).IncidentsProcessor(deps, incidents),
   cleanup: async (deps, { cleanup }) => new (await import('./cleanup/cleanup.ts')).CleanupProcessor(deps, cleanup),
   detect: async (deps, { detect }) => new (await import('./detect/detect.ts')).DetectProcessor(deps, detect),
 } satisfies Record<string, Make>;
 
-export type ProcessorName = keyof typeof PROCESSORS;
+export type ProcessorName = keyof typeof MAKE;
 
-export const PROCESSOR_NAMES: readonly string[] = Object.keys(PROCESSORS);
+/** Every processor, in starting order. */
+export const PROCESSORS: readonly ProcessorName[] = ['incidents', 'cleanup', 'detect'];
 
-/**
- * Components in starting order.
- * @param names those that are wanted; all where undefined
- * @throws BanksmanError USAGE for a name that is none
- */
+/** The components that are wanted, in starting order whatever the order of their names. */
 export function createProcessors(
   deps: ProcessorDeps,
-  names: readonly string[] | undefined,
+  names: readonly ProcessorName[],
   options: ProcessorsOptions = {},
-): Component[] {
-  const unknown = names?.find((name) => !PROCESSOR_NAMES.includes(name));
-  if (unknown !== undefined) {
-    const message = `no processor ${unknown}; there are ${PROCESSOR_NAMES.join(', ')}`;
-    throw new BanksmanError('USAGE', { where: '--only', message });
-  }
-  return Object.entries(PROCESSORS)
-    .filter(([name]) => names?.includes(name) ?? true)
-    .map(([name, make]) => new LazyComponent(name, () => make(deps, options)));
-}
-
-class LazyComponent implements Component {
-  readonly name: string;
-  readonly #make: () => Promise<Component>;
-  #component: Component | undefined;
-
-  constructor(name: string, make: () => Promise<Component>) {
-    this.name = name;
-    this.#make = make;
-  }
-
-  async start(): Promise<void> {
-    this.#component = await this.#make();
-    await this.#component.start();
-  }
-
-  async stop(): Promise<void> {
-    await this.#component?.stop();
-  }
+): Promise<Component[]> {
+  return Promise.all(PROCESSORS.filter((name) => names.includes(name)).map((name) => MAKE[name](deps, options)));
 }

@@ -42,8 +42,8 @@ export interface DetectOptions {
   hangMs?: number;
   /** How long `stop` waits for frames under way. Default 3 s. */
   drainMs?: number;
-  /** What to do when only a new process helps. Default: end this one with the error. */
-  onFatal?: (error: BanksmanError) => void;
+  /** Called when only a new process helps. Default: end this one with the error. */
+  onFatal?: (error: Error) => void;
   /** The worker threads' script, for tests. */
   workerScript?: URL;
 }
@@ -130,6 +130,7 @@ export class DetectProcessor implements Component {
       from: 'latest',
       maxInFlight: MAX_IN_FLIGHT,
       onRevoked: (partitions) => this.#giveUp(partitions),
+      onError: (error) => this.#fatal(error),
     });
     await this.#consumer.start();
     this.#expiring = setInterval(() => {
@@ -270,8 +271,9 @@ export class DetectProcessor implements Component {
     this.#deps.log.warn({ code: 'FRAME_UNREADABLE', camera: meta.camera, where }, `a frame cannot be read: ${detail}`);
   }
 
-  #fatal(error: BanksmanError): void {
-    this.#deps.log.fatal({ code: error.code }, error.message);
+  #fatal(error: Error): void {
+    const code = error instanceof BanksmanError ? error.code : undefined;
+    this.#deps.log.fatal({ code }, error.message);
     if (this.#options.onFatal) {
       this.#options.onFatal(error);
       return;

@@ -75,10 +75,12 @@ export class OrderedPublisher {
       const failed = results.find((result) => result.status === 'rejected');
       if (!failed) return;
       rest = rest.filter((_, index) => results[index]?.status === 'rejected');
-      if (this.#stop.signal.aborted) return;
       const error = asError(failed.reason);
+      const code = error instanceof BanksmanError ? error.code : undefined;
+      // Without its bus the role ends; what was not acknowledged is delivered again.
+      if (code === 'BUS_LOST') this.abort();
+      if (this.#stop.signal.aborted) return;
       if (backoff.attempt === 0) {
-        const code = error instanceof BanksmanError ? error.code : undefined;
         this.#deps.log.error({ code, topic: this.#topic }, `the bus refuses records: ${error.message}`);
       }
       await this.#deps.clock.sleep(backoff.next(), this.#stop.signal);
