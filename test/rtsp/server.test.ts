@@ -51,6 +51,15 @@ describe.skipIf(!existsSync(CLIP))('RTSP test server', () => {
           },
         },
         {
+          path: '/file',
+          source: {
+            kind: 'file',
+            segments: [{ file: CLIP }],
+            allowBlack: true,
+            encode: { fps: 10, width: 320, height: 180 },
+          },
+        },
+        {
           path: '/scenes',
           source: {
             kind: 'file',
@@ -95,6 +104,25 @@ describe.skipIf(!existsSync(CLIP))('RTSP test server', () => {
     expect(await light).toMatchObject({ path: '/scenes', scene: 'light' });
     await expect.poll(mean, { timeout: 10_000 }).toBeGreaterThan(200);
   });
+
+  it('freezes, blackens and damages pictures, and drops clients', async () => {
+    const look = (count: number): Promise<Buffer[]> => pictures(server.url('/file'), 320, 180, count);
+    const moves = (seen: Buffer[]): boolean => seen.slice(2).some((picture, i) => !seen[i + 1]?.equals(picture));
+    expect(moves(await look(12))).toBe(true);
+    await server.freeze('/file', true);
+    expect(moves(await look(12))).toBe(false);
+    await server.freeze('/file', false);
+    await server.black('/file', true);
+    expect(Math.max(...((await look(3))[2] ?? [255]))).toBeLessThan(30);
+    await server.black('/file', false);
+    await server.corrupt('/file', 3);
+
+    const cutOff = look(1_000);
+    await expect.poll(() => server.clients(), { timeout: 10_000 }).toBeGreaterThan(0);
+    await server.disconnect();
+    expect((await cutOff).length).toBeLessThan(1_000);
+    await expect.poll(() => server.clients(), { timeout: 10_000 }).toBe(0);
+  }, 60_000);
 
   it('refuses a command that it does not know how to do', async () => {
     await expect(server.scene('/scenes', 'nowhere')).rejects.toThrow('nowhere');
