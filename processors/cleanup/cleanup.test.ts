@@ -104,7 +104,7 @@ describe('CleanupProcessor', () => {
     expect(tracks[1]?.frame).toEqual(b.frame);
     expect(tracks[1]?.tracks.map(({ tentative, coasting }) => [tentative, coasting])).toEqual([[false, false]]);
     expect(tracks[3]?.tracks.map(({ coasting }) => coasting)).toEqual([true]);
-    expect(tracks[3]?.from).toBe(tracks[1]?.to);
+    expect(tracks[3]?.from).toBe(tracks[2]?.to);
   });
 
   test('filters as the camera is configured, from the first sample after a change', async () => {
