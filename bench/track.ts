@@ -9,6 +9,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { DEFAULT_FILTER } from '../processors/cleanup/filter.ts';
 import { startTracker, TRACKER_DEFAULTS, type TrackerOptions, trackSample } from '../processors/cleanup/tracker.ts';
 import { BanksmanError } from '../runtime/errors.ts';
 import type { Box } from '../runtime/messages/types.ts';
@@ -18,8 +19,8 @@ import { byteTracker, greedyTracker, iouTracker } from './eval/peers.ts';
 
 const USAGE = 'usage: npm run bench -- track --mot DIR --out DIR [--online] [--peer iou|greedy|bytetrack] [--json]';
 /** As the site file's defaults: at or above it a detection may start a track, or keep one alive. */
-export const SCORE = 0.4;
-export const LOW = 0.1;
+const SCORE = DEFAULT_FILTER.score;
+const LOW = DEFAULT_FILTER.low;
 
 /** Scores of public detections are not calibrated, so that no single one confirms a track. */
 const OPTIONS: TrackerOptions = { ...TRACKER_DEFAULTS, confirmSure: Number.POSITIVE_INFINITY };

@@ -70,7 +70,7 @@ const during = z.strictObject({
 
 const filter = {
   score: unit.describe('A detection of at least this score may start a track.').default(0.4),
-  low: unit.describe('A detection of at least this score may keep a track alive.').default(0.1),
+  low: unit.describe('A detection of at least this score may keep a track alive.').default(0.2),
   min_area: unit.describe('Smallest box, as a share of the picture.').default(0),
   max_area: unit.describe('Largest box, as a share of the picture.').default(1),
   min_aspect: z.number().min(0).max(100).describe('Smallest width over height.').default(0),

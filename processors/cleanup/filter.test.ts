@@ -9,7 +9,7 @@ const run = (boxes: Detection[], own: Partial<ClassFilter> = {}, more = {}) =>
 
 describe('filterDetections', () => {
   test('from `low` on a box is a candidate, from `score` on it may start a track', () => {
-    const { candidates, rejected } = run([person(0.2, 0.5, 0.39), person(0.5, 0.5, 0.4), person(0.8, 0.5, 0.09)]);
+    const { candidates, rejected } = run([person(0.2, 0.5, 0.39), person(0.5, 0.5, 0.4), person(0.8, 0.5, 0.19)]);
     expect(candidates.map(({ high, index }) => [high, index])).toEqual([
       [true, 1],
       [false, 0],

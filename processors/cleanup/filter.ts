@@ -10,7 +10,7 @@ export type FilterRules = Pick<CameraRecord, 'filters' | 'ignore_masks' | 'suppr
 /** For a class that neither the camera nor `*` names, and for a camera without a record. */
 export const DEFAULT_FILTER: ClassFilter = Object.freeze({
   score: 0.4,
-  low: 0.1,
+  low: 0.2,
   min_area: 0,
   max_area: 1,
   min_aspect: 0,

@@ -100,7 +100,7 @@ export const TRACKER_DEFAULTS: TrackerOptions = Object.freeze({
   headPenalty: 0.3,
   overlapWeight: 0.8,
   limit: 0.2,
-  lowIou: 0.35,
+  lowIou: 0.5,
   confirmEvidence: 1,
   confirmHits: 2,
   confirmSure: 0.6,
