@@ -129,7 +129,7 @@ class UnitPlayer(Player):
 
     def step(self, due):
         unit = self._advance()
-        if unit.key:
+        if unit.key and not self.frozen:
             self.gop_key = unit
         shown = unit
         if self.frozen:
@@ -179,7 +179,7 @@ class PaintingPlayer(UnitPlayer):
 
     def step(self, due):
         unit = self._advance()
-        if unit.key:
+        if unit.key and not self.frozen:
             self.gop_key = unit
         buffer = Gst.Buffer.new_wrapped((self.gop_key if self.frozen else unit).data)
         buffer.pts = buffer.dts = due
