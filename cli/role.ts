@@ -24,6 +24,8 @@ export interface RoleContext {
   metrics: PrometheusMetrics;
   clock: Clock;
   dataDir: string;
+  /** For a component that cannot go on: ends the role with exit code 1; its supervisor starts it anew. */
+  fail: (error: Error) => void;
 }
 
 export interface Role {
@@ -88,19 +90,21 @@ export async function runRoleCommand(
     const active = await loadActive(configPath);
     const dataDir = active.config.data_dir;
     const busSocket = busSocketPath(dataDir);
-    const bus = await connectLocalBus(busSocket, {
-      onLost: () => {
-        // Everything durable is with the bus; without it a role can do nothing but end.
-        log.error({ code: 'BUS_LOST' }, 'the bus went away');
-        setTimeout(() => process.exit(1), 1_000).unref();
-        process.kill(process.pid, 'SIGTERM');
-      },
-    });
+    let failed = false;
+    const fail = (error: Error): void => {
+      if (failed) return;
+      failed = true;
+      log.error({ err: error }, 'cannot go on');
+      // What is durable is with the bus; nobody waits long for a role that is broken.
+      setTimeout(() => process.exit(1), 1_500).unref();
+      process.kill(process.pid, 'SIGTERM');
+    };
+    const bus = await connectLocalBus(busSocket, { onLost: () => fail(new BanksmanError('BUS_LOST')) });
     const metrics = new PrometheusMetrics();
     metrics.set('build_info', 1, { version: VERSION, role: name });
     const stopReporting = reportProcess(metrics, name);
     const { site } = active.config;
-    const context = { bus, busSocket, site, active, log, metrics, clock: systemClock, dataDir };
+    const context = { bus, busSocket, site, active, log, metrics, clock: systemClock, dataDir, fail };
     const { components, addresses } = await make(context);
     const code = await runRole({
       name,
@@ -111,7 +115,7 @@ export async function runRoleCommand(
     });
     stopReporting();
     await bus.close().catch(() => undefined);
-    return code;
+    return failed ? 1 : code;
   } catch (thrown) {
     const error = asError(thrown);
     const known = error instanceof BanksmanError;
