@@ -129,6 +129,16 @@ export const ERRORS = Object.freeze({
     'pictures arrive but cannot be decoded',
     'Check the camera and the network for loss; banksman looks again at the next key picture.',
   ),
+  STREAM_FROZEN: spec(
+    true,
+    'the camera sends the same picture over and over',
+    'Restart the camera; a real sensor never gives two equal pictures.',
+  ),
+  STREAM_BLACK: spec(
+    true,
+    'the camera sends black pictures',
+    'Look for a cover, a lens cap, or a camera that has lost its light.',
+  ),
   CAMERA_PROCESS_FAILED: spec(
     true,
     'the process of this camera ended by itself',

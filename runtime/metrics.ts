@@ -47,6 +47,7 @@ export const METRICS = Object.freeze({
   access_units_total: counter('Encoded pictures received.', 'camera'),
   access_units_damaged_total: counter('Encoded pictures after a loss, up to the next key picture.', 'camera'),
   access_unit_bytes_total: counter('Bytes of encoded pictures received.', 'camera'),
+  decode_errors_total: counter('Pictures that never came out of the decoder, or came out with errors.', 'camera'),
   decoded_frames_total: counter('Pictures decoded.', 'camera'),
   frames_published_total: counter('Frames published, by purpose.', 'camera', 'purpose'),
   frames_shed_total: counter(

@@ -1,0 +1,166 @@
+/**
+ * The process of one camera for one RTSP session; forked by the ingest agent, see `ipc.ts`. Lean: what
+ * it loads is paid for by every camera.
+ */
+import { connectLocalBus } from '../runtime/bus/local/client.ts';
+import type { Bus } from '../runtime/bus/types.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { asError, BanksmanError, type ErrorCode } from '../runtime/errors.ts';
+import { createLogger } from '../runtime/log.ts';
+import { cameraKey, TOPICS } from '../runtime/messages/topics.ts';
+import type { CameraAttention } from '../runtime/messages/types.ts';
+import { fromTimestamp } from '../runtime/time.ts';
+import { Counters } from './counters.ts';
+import { type AgentToCamera, type CameraToAgent, type ConfigureMessage, HEARTBEAT_MS } from './ipc.ts';
+import { FramePublisher } from './publish.ts';
+import { H264Decoder } from './rtsp/decoder.ts';
+import { RtspSource } from './rtsp/source.ts';
+import { CameraSession, LUMA_HEIGHT, LUMA_WIDTH } from './session.ts';
+
+const TICK_MS = 250;
+const RATE_WINDOW_MS = 5_000;
+const STOP_LIMIT_MS = 2_000;
+
+const log = createLogger('camera');
+const counters = new Counters();
+let session: CameraSession | undefined;
+let bus: Bus | undefined;
+let ending = false;
+
+function say(message: CameraToAgent): Promise<void> {
+  return new Promise((resolve) => {
+    if (!process.connected || !process.send) return resolve();
+    process.send(message, undefined, undefined, () => resolve());
+  });
+}
+
+/** Leaves for good: what is due is published and said first, within bounds. */
+async function leave(code: number, end?: { reason: ErrorCode; detail: string }): Promise<never> {
+  if (!ending) {
+    ending = true;
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), STOP_LIMIT_MS);
+    const played = counters.total('access_units_total') > 0;
+    await session?.stop().catch(() => undefined);
+    report();
+    await say({ type: 'heartbeat', progress: session?.progress ?? null });
+    if (end) await say({ type: 'ended', ...end, played });
+    await bus?.close().catch(() => undefined);
+    process.exit(code);
+  }
+  return new Promise<never>(() => undefined);
+}
+
+async function begin(message: ConfigureMessage): Promise<void> {
+  const { camera, credentials, epoch, lastRunId } = message;
+  bus = await connectLocalBus(message.busSocket, { onLost: () => void leave(1) });
+  const publisher = new FramePublisher(bus.producer(), counters, (error) => {
+    if (!ending) log.warn({ camera: camera.camera, err: asError(error) }, 'the bus refused a record');
+  });
+  session = new CameraSession(camera, epoch, lastRunId, {
+    clock: systemClock,
+    source: new RtspSource({
+      url: camera.url,
+      credentials,
+      transport: camera.transport,
+      tls: camera.tls,
+      now: () => systemClock.monotonic(),
+    }),
+    decoder: new H264Decoder({ lumaWidth: LUMA_WIDTH, lumaHeight: LUMA_HEIGHT }),
+    publisher,
+    counters,
+    onEnd: (reason, detail) => void leave(0, { reason, detail }),
+    onState: () => sayStatus(),
+  });
+  session.start();
+  setInterval(() => session?.tick(), TICK_MS);
+  setInterval(() => {
+    void say({ type: 'heartbeat', progress: session?.progress ?? null });
+    measureRates();
+    sayStatus();
+    report();
+  }, HEARTBEAT_MS);
+  sayStatus();
+  void attend(bus, cameraKey(camera.site, camera.camera));
+}
+
+/** Follows what cleanup asks for. */
+async function attend(from: Bus, key: string): Promise<void> {
+  for await (const { value } of from.tail(TOPICS.attention.name, 'latest', { key })) {
+    if (value === null) continue;
+    try {
+      const attention: CameraAttention = JSON.parse(value.toString('utf8'));
+      session?.attend(fromTimestamp(attention.keepUntil), attention.maxFps);
+    } catch (error) {
+      log.warn({ err: asError(error) }, 'attention record');
+    }
+  }
+}
+
+const RATES = {
+  received: 'access_units_total',
+  decoded: 'decoded_frames_total',
+  published: 'frames_published_total',
+} as const;
+const rates = { received: 0, decoded: 0, published: 0 };
+const history: { at: number; received: number; decoded: number; published: number }[] = [];
+
+function measureRates(): void {
+  const now = {
+    at: performance.now(),
+    received: counters.total(RATES.received),
+    decoded: counters.total(RATES.decoded),
+    published: counters.total(RATES.published),
+  };
+  history.push(now);
+  while (history.length > 2 && now.at - (history[1]?.at ?? now.at) >= RATE_WINDOW_MS) history.shift();
+  const first = history[0];
+  if (!first || first === now) return;
+  const seconds = (now.at - first.at) / 1000;
+  for (const rate of ['received', 'decoded', 'published'] as const) {
+    rates[rate] = Math.round(((now[rate] - first[rate]) / seconds) * 10) / 10;
+  }
+}
+
+let saidStatus = '';
+
+function sayStatus(): void {
+  if (!session) return;
+  const { state, reason } = session.state;
+  const { size, runId, limitedFps } = session;
+  const status: CameraToAgent = {
+    type: 'status',
+    state,
+    reason,
+    detail: null,
+    fps: { ...rates },
+    stream: size ? { codec: 'h264', ...size } : null,
+    runId,
+    limitedFps,
+  };
+  const text = JSON.stringify(status);
+  if (text === saidStatus) return;
+  saidStatus = text;
+  void say(status);
+}
+
+function report(): void {
+  const resident = process.memoryUsage.rss();
+  void say({ type: 'metrics', counters: counters.take(), gauges: [['camera_rss_bytes', {}, resident]], samples: [] });
+}
+
+process.on('message', (message: AgentToCamera) => {
+  if (message.type === 'stop') void leave(0);
+  else if (session) session.configure(message.camera);
+  else {
+    begin(message).catch((error: unknown) => {
+      const known = error instanceof BanksmanError;
+      log.error({ err: asError(error) }, 'cannot begin');
+      void leave(1, { reason: known ? error.code : 'INTERNAL', detail: asError(error).message });
+    });
+  }
+});
+// The agent is gone; its successor starts this camera anew.
+process.on('disconnect', () => void leave(0));
+// Ctrl-C reaches the whole group; the agent says when to stop.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => void leave(0));
