@@ -1,7 +1,7 @@
 /** A thread of its own for what waits for the disk: copies the write-ahead log into the database. */
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { CheckpointMode } from './checkpointer.ts';
+import type { CheckpointAnswer, CheckpointMode } from './checkpointer.ts';
 
 const db = new DatabaseSync(workerData.path, { timeout: 2_000 });
 
@@ -17,5 +17,5 @@ parentPort?.on('message', (mode: CheckpointMode | 'end') => {
   } catch (cause) {
     error = String(cause);
   }
-  parentPort?.postMessage({ error });
+  parentPort?.postMessage({ error } satisfies CheckpointAnswer);
 });

@@ -1,8 +1,8 @@
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { asError, BanksmanError } from '../../errors.ts';
 import type { TopicPartition } from '../types.ts';
-import type { FetchRequest, Membership, Session } from './session.ts';
+import type { EngineSession } from './engine_session.ts';
+import type { FetchRequest, Membership } from './session.ts';
 import {
   type Call,
   decodeSend,
@@ -32,15 +32,16 @@ const MAX_FETCHES = 4096;
  */
 export class Connection {
   readonly #socket: Socket;
-  readonly #session: Session;
+  readonly #session: EngineSession;
   readonly #members = new Map<number, Membership>();
   readonly #fetches = new Map<number, AbortController>();
   readonly #revocations = new Map<number, () => void>();
   #nextEvent = 1;
   #unsettledBytes = 0;
-  #drained: Promise<unknown> | undefined;
+  /** Fetches that wait until the socket has taken what was answered before. */
+  #waiting: (() => void)[] = [];
 
-  constructor(socket: Socket, session: Session, onClosed: () => void) {
+  constructor(socket: Socket, session: EngineSession, onClosed: () => void) {
     this.#socket = socket;
     this.#session = session;
     const reader = new FrameReader((each) => this.#take(each));
@@ -53,8 +54,11 @@ export class Connection {
     });
     // Its end is all that matters, and 'close' follows.
     socket.on('error', () => undefined);
+    socket.on('drain', () => this.#resumeFetches());
     socket.on('close', () => {
+      this.#resumeFetches();
       session.abort();
+      for (const fetch of this.#fetches.values()) fetch.abort();
       for (const resolve of this.#revocations.values()) resolve();
       onClosed();
     });
@@ -111,9 +115,18 @@ export class Connection {
     this.#fetches.set(id, abort);
     if (this.#fetches.size > MAX_FETCHES) this.#socket.destroy();
     await this.#answer(id, async () => {
-      while (this.#socket.writableNeedDrain) await this.#drain();
-      const { records, next } = await this.#session.fetch(request, abort.signal);
-      return frame(TO_CLIENT.batch, id, encodeBatch(next, records));
+      for (;;) {
+        while (this.#socket.writableNeedDrain) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+        // Read and written in one turn: others that waited as well then see that the socket is full again.
+        const { records, next } = abort.signal.aborted
+          ? { records: [], next: request.offset }
+          : this.#session.readNow(request);
+        if (records.length > 0 || next > request.offset || !request.wait || abort.signal.aborted) {
+          this.#write(frame(TO_CLIENT.batch, id, encodeBatch(next, records)));
+          return [];
+        }
+        await this.#session.nextAppend(request, abort.signal);
+      }
     });
     this.#fetches.delete(id);
   }
@@ -179,13 +192,7 @@ export class Connection {
     writeAll(this.#socket, buffers);
   }
 
-  #drain(): Promise<unknown> {
-    // One listener for all who wait; the end of the socket ends the wait as well.
-    this.#drained ??= Promise.race([once(this.#socket, 'drain'), once(this.#socket, 'close')])
-      .catch(() => undefined)
-      .finally(() => {
-        this.#drained = undefined;
-      });
-    return this.#drained;
+  #resumeFetches(): void {
+    for (const resume of this.#waiting.splice(0)) resume();
   }
 }

@@ -19,7 +19,6 @@ import type {
   MemberEvents,
   OutgoingRecord,
   PartitionPosition,
-  Session,
   StoredRecord,
 } from './session.ts';
 import { RecordStore } from './store.ts';
@@ -100,7 +99,7 @@ export class Engine {
   }
 
   /** @param options.copy the caller keeps its buffers and may change them. */
-  session(options: { copy: boolean }): Session {
+  session(options: { copy: boolean }): EngineSession {
     const session = new EngineSession(this, options.copy, () => this.#sessions.delete(session));
     this.#sessions.add(session);
     return session;
@@ -122,9 +121,9 @@ export class Engine {
   async fetch(request: FetchRequest, signal?: AbortSignal): Promise<Batch> {
     const { topic, partition, offset, wait } = request;
     for (;;) {
-      const batch = this.#read(request);
+      const batch = this.read(request);
       if (batch.records.length > 0 || batch.next > offset || !wait || signal?.aborted) return batch;
-      await this.#nextAppend(topic, partition, signal);
+      await this.nextAppend(topic, partition, signal);
     }
   }
 
@@ -194,7 +193,8 @@ export class Engine {
     await this.#retention;
   }
 
-  #read({ topic, partition, offset, maxRecords, maxBytes, key }: FetchRequest): Batch {
+  /** What is there now, without waiting. */
+  read({ topic, partition, offset, maxRecords, maxBytes, key }: FetchRequest): Batch {
     const frames = this.#frames.get(topic);
     let records: StoredRecord[];
     if (frames === undefined) records = this.#table(topic, partition).read(offset, maxRecords, maxBytes);
@@ -233,8 +233,10 @@ export class Engine {
     for (const wake of waiters) wake();
   }
 
-  #nextAppend(topic: string, partition: number, signal?: AbortSignal): Promise<void> {
+  /** Resolves when the partition grows, or when `signal` aborts. */
+  nextAppend(topic: string, partition: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
       const id = partitionId(topic, partition);
       const waiters = this.#waiters.get(id) ?? new Set();
       this.#waiters.set(id, waiters);

@@ -52,6 +52,17 @@ export class EngineSession implements Session {
     }
   }
 
+  /** As `fetch` without waiting, in the same turn: whoever asks decides how much is held at once. */
+  readNow(request: FetchRequest): Batch {
+    this.#check();
+    return this.#engine.read(request);
+  }
+
+  /** Resolves when the partition grows, or when `signal` aborts; the caller aborts it with the session. */
+  nextAppend({ topic, partition }: FetchRequest, signal: AbortSignal): Promise<void> {
+    return this.#engine.nextAppend(topic, partition, signal);
+  }
+
   async bounds(topic: string, time?: number): Promise<Bounds[]> {
     this.#check();
     return this.#engine.bounds(topic, time);

@@ -149,7 +149,7 @@ export class RecordStore {
     }
     while (!this.#closed && this.usedBytes > this.#options.maxBytes) {
       const table = this.#firstToGo();
-      if (table === undefined || (await this.#deleteSlice(table, Number.MAX_SAFE_INTEGER)) === 0) break;
+      if (table === undefined || (await this.#deleteSlice(table, Number.MAX_SAFE_INTEGER, 20)) === 0) break;
     }
   }
 
@@ -166,14 +166,14 @@ export class RecordStore {
     this.#db.close();
   }
 
-  async #deleteSlice(table: PartitionTable, before: number): Promise<number> {
+  async #deleteSlice(table: PartitionTable, before: number, most = this.#slice): Promise<number> {
     await this.#commit.held;
     if (this.#closed) return 0;
     const started = performance.now();
     let count = 0;
     try {
       this.#db.exec('BEGIN IMMEDIATE');
-      count = table.deleteBefore(before, this.#slice);
+      count = table.deleteBefore(before, Math.min(most, this.#slice));
       if (count > 0) this.#saveFloor.run(table.topic, table.partition, table.end);
       this.#db.exec('COMMIT');
     } catch (error) {
