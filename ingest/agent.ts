@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Bus, Message, Producer, Table } from '../runtime/bus/types.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { LEAN_ARGS, leanEnv } from '../runtime/lean.ts';
 import type { Component } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/log.ts';
 import { encodeJson } from '../runtime/messages/codec.ts';
@@ -192,17 +193,11 @@ export class IngestAgent implements Component {
 
   #command(): CameraCommand {
     const { cameraCommand } = this.#options;
-    const cache = process.env['NODE_COMPILE_CACHE'] ?? join(this.#stateDir, 'compile-cache');
-    const env = {
-      NODE_COMPILE_CACHE: cache,
-      // Each pull from GStreamer and each wait on its bus blocks a thread of libuv's.
-      UV_THREADPOOL_SIZE: '10',
-      // glibc's arenas a thread are most of what an idle camera process would hold.
-      MALLOC_ARENA_MAX: '2',
-    };
+    // Each pull from GStreamer and each wait on its bus blocks a thread of libuv's.
+    const env = { ...leanEnv(), UV_THREADPOOL_SIZE: '10' };
     const command = cameraCommand ?? {
       script: join(import.meta.dirname, 'camera.ts'),
-      execArgv: ['--disable-warning=ExperimentalWarning'],
+      execArgv: LEAN_ARGS,
     };
     return { ...command, env: { ...env, ...command.env } };
   }

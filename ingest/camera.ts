@@ -6,6 +6,7 @@ import { connectLocalBus } from '../runtime/bus/local/client.ts';
 import type { Bus } from '../runtime/bus/types.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { asError, BanksmanError, type ErrorCode } from '../runtime/errors.ts';
+import { rememberCompiled } from '../runtime/lean.ts';
 import { createLogger } from '../runtime/log.ts';
 import { cameraKey, TOPICS } from '../runtime/messages/topics.ts';
 import type { CameraAttention } from '../runtime/messages/types.ts';
@@ -72,6 +73,7 @@ async function begin(message: ConfigureMessage): Promise<void> {
     onState: () => sayStatus(),
   });
   session.start();
+  rememberCompiled();
   setInterval(() => session?.tick(), TICK_MS);
   setInterval(() => {
     void say({ type: 'heartbeat', progress: session?.progress ?? null });

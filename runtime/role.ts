@@ -1,3 +1,4 @@
+import { rememberCompiled } from './lean.ts';
 import { type Component, startAll, stopAll } from './lifecycle.ts';
 import type { Logger } from './log.ts';
 
@@ -51,6 +52,7 @@ export async function runRole(options: RoleOptions): Promise<number> {
   await startAll(components);
   say({ type: 'ready', addresses: options.addresses?.() ?? {} });
   log.info('ready');
+  rememberCompiled();
   const why = await stopAsked;
   log.info({ why }, 'stopping');
   // Without its supervisor there is no bus to drain to: end within 2 s.

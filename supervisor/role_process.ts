@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BanksmanError, isErrorCode } from '../runtime/errors.ts';
+import { LEAN_ARGS, leanEnv } from '../runtime/lean.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { RoleToSupervisor, SupervisorToRole } from '../runtime/role.ts';
@@ -122,8 +123,8 @@ export class RoleProcess {
     const { command, log } = this.#options;
     const { module, args, env } = command();
     const child = fork(module, args, {
-      execArgv: ['--disable-warning=ExperimentalWarning'],
-      env: { ...process.env, ...env },
+      execArgv: LEAN_ARGS,
+      env: { ...process.env, ...leanEnv(), ...env },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'json',
     });
