@@ -157,7 +157,6 @@ export class RoleProcess {
       this.#exited = new Promise((exited) => {
         child.once('exit', (code, signal) => {
           clearInterval(watchdog);
-          const wasReady = this.#ready;
           this.#ready = false;
           this.#child = undefined;
           for (const answer of this.#asked.values()) answer(undefined);
@@ -167,7 +166,7 @@ export class RoleProcess {
           reject(
             failure ?? new BanksmanError('ROLE_FAILED', { where: this.role, message: `ended with ${signal ?? code}` }),
           );
-          if (this.#stopping || (!wasReady && failure && !failure.retryable && this.#firstStart)) return;
+          if (this.#stopping || this.#firstStart) return;
           this.#restartLater(performance.now() - startedAt, String(failure?.code ?? signal ?? code));
         });
       });

@@ -87,6 +87,8 @@ export class Supervisor {
       return true;
     } catch (error) {
       await this.stop();
+      // Ctrl-C reaches the whole process group: a role that cannot answer it yet dies of it.
+      if (signal.aborted) return false;
       throw error;
     }
   }
