@@ -1,0 +1,177 @@
+import type { WebhookConfig } from '../../config/site.ts';
+import { Backoff, type BackoffOptions } from '../../runtime/backoff.ts';
+import type { Consumer, Delivery, Producer, Table } from '../../runtime/bus/types.ts';
+import { asError, BanksmanError } from '../../runtime/errors.ts';
+import type { Component } from '../../runtime/lifecycle.ts';
+import { sendDeadLetter } from '../../runtime/messages/dead_letters.ts';
+import { parseMessage } from '../../runtime/messages/schemas.ts';
+import { cameraKey, TOPICS } from '../../runtime/messages/topics.ts';
+import type { Incident } from '../../runtime/messages/types.ts';
+import type { SinkDeps } from '../deps.ts';
+import { Trouble } from '../trouble.ts';
+import { Channel } from './channel.ts';
+import { Letters } from './letters.ts';
+import { messageBody } from './message.ts';
+import { Mutes } from './mutes.ts';
+import { Outbox } from './outbox.ts';
+import type { Entered, Entry } from './outbox_enter.ts';
+
+export interface AlertsSinkOptions {
+  webhooks: readonly WebhookConfig[];
+  /** Of banksman. */
+  version: string;
+  /** The bus does not deliver any more: the role has to end. */
+  onError: (error: Error) => void;
+  /** Between attempts, per message; a channel's pause is at most 10 s of it. Default 1 s doubling to 60 s. */
+  retry?: BackoffOptions;
+  /** Messages that may wait for one webhook. Default 10000. */
+  maxPending?: number;
+}
+
+const RETAIN_EVERY_MS = 3_600_000;
+const IN_FLIGHT = 500;
+
+/**
+ * Tells people about incidents. A transition is in the outbox before it is acknowledged; one loop a
+ * webhook takes it from there.
+ */
+export class AlertsSink implements Component {
+  readonly name = 'alerts';
+  readonly #deps: SinkDeps;
+  readonly #options: AlertsSinkOptions;
+  readonly #retry: BackoffOptions;
+  readonly #outbox: Outbox;
+  readonly #mutes: Mutes;
+  readonly #trouble: Trouble;
+  readonly #stopping = new AbortController();
+  #channels = new Map<string, Channel>();
+  #now: () => number = () => 0;
+  #rules: Table | undefined;
+  #letters: Letters | undefined;
+  #consumer: Consumer | undefined;
+  #producer: Producer | undefined;
+  #retention: Promise<void> | undefined;
+
+  constructor(deps: SinkDeps, options: AlertsSinkOptions) {
+    const log = deps.log.child({ sink: 'alerts' });
+    this.#deps = { ...deps, log };
+    this.#options = options;
+    this.#retry = options.retry ?? { minMs: 1_000, maxMs: 60_000 };
+    this.#outbox = new Outbox(deps.dataDir, { maxPending: options.maxPending ?? 10_000 });
+    this.#mutes = new Mutes({ bus: deps.bus, clock: deps.clock, onError: options.onError });
+    this.#trouble = new Trouble(log, 'the outbox of alerts');
+  }
+
+  async start(): Promise<void> {
+    const { bus, clock, metrics, log } = this.#deps;
+    const { webhooks, version, onError } = this.#options;
+    // Wall time of the start carried on by a clock that never steps.
+    const origin = clock.now() - clock.monotonic();
+    this.#now = () => Math.round(origin + clock.monotonic());
+    const common = { outbox: this.#outbox, clock, metrics, log, now: this.#now, retry: this.#retry };
+
+    this.#producer = bus.producer();
+    this.#letters = new Letters({ ...common, producer: this.#producer });
+    const letters = this.#letters;
+    this.#channels = new Map(
+      webhooks.map((webhook) => [
+        webhook.id,
+        new Channel(webhook, { ...common, version, onGivenUp: () => letters.notify() }),
+      ]),
+    );
+    // Mutes and rules are known before the first incident is judged by them.
+    this.#rules = bus.table('rules.v1');
+    await Promise.all([this.#mutes.start(), this.#rules.start()]);
+    this.#consumer = bus.consumer('alerts', [TOPICS.incidents.name], (delivery) => this.#take(delivery), {
+      maxInFlight: IN_FLIGHT,
+      onError,
+    });
+    await this.#store(() => this.#outbox.recover(this.#now()), { once: true });
+    this.#letters.start();
+    for (const channel of this.#channels.values()) channel.start();
+    this.#retention = this.#retain();
+    await this.#consumer.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#consumer?.stop();
+    await Promise.all([...this.#channels.values()].map((channel) => channel.stop()));
+    await this.#letters?.stop();
+    await this.#retention;
+    await this.#mutes.stop();
+    await this.#rules?.stop();
+    await this.#producer?.close();
+    this.#outbox.close();
+  }
+
+  async #take(delivery: Delivery): Promise<void> {
+    // One before it may be unwritten: a revision must not get in ahead of the one before it.
+    if (this.#stopping.signal.aborted) return;
+    let incident: Incident;
+    try {
+      incident = parseMessage('incidents.v1', delivery);
+    } catch (error) {
+      if (!this.#producer) return;
+      await sendDeadLetter(this.#producer, delivery, error, this.#deps);
+      return delivery.ack();
+    }
+    const { key, partition, offset } = delivery;
+    const entry: Entry = {
+      incident,
+      body: messageBody(incident, this.#options.version),
+      source: { key, partition, offset },
+      muted: this.#mutes.silence(incident),
+      coolDownMs: this.#coolDownMs(incident),
+    };
+    const entered = await this.#store(() => this.#outbox.enter(entry, this.#options.webhooks, this.#now()));
+    // Not on disk: it is delivered again.
+    if (!entered) return;
+    delivery.ack();
+    for (const one of entered) this.#entered(one);
+  }
+
+  #entered({ webhook, action, crowded }: Entered): void {
+    if (action === 'send') this.#channels.get(webhook)?.notify();
+    else this.#deps.metrics.inc('alerts_silenced_total', { reason: action });
+    if (crowded > 0) this.#letters?.notify();
+  }
+
+  /** As the rule is now; a rule that is gone silences nothing. */
+  #coolDownMs({ site, rule }: Incident): number {
+    const record = this.#rules?.get(cameraKey(site, rule));
+    if (!record) return 0;
+    try {
+      return parseMessage('rules.v1', record).cool_down_s * 1000;
+    } catch {
+      return 0;
+    }
+  }
+
+  /** Until the disk takes it. @returns undefined when it had to give up: told to stop, or one try was asked for. */
+  async #store<T>(work: () => T, { once = false } = {}): Promise<T | undefined> {
+    const { clock, metrics } = this.#deps;
+    const backoff = new Backoff({ minMs: 500, maxMs: 10_000 });
+    for (;;) {
+      try {
+        const result = work();
+        this.#trouble.end();
+        return result;
+      } catch (error) {
+        const code = error instanceof BanksmanError ? error.code : 'INTERNAL';
+        metrics.inc('store_errors_total', { store: 'alerts', reason: code });
+        this.#trouble.begin(code, { err: asError(error) });
+        if (once || this.#stopping.signal.aborted) return undefined;
+        await clock.sleep(backoff.next(), this.#stopping.signal);
+      }
+    }
+  }
+
+  async #retain(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      await this.#store(() => this.#outbox.retain(this.#options.webhooks, this.#now()), { once: true });
+      this.#letters?.notify();
+      await this.#deps.clock.sleep(RETAIN_EVERY_MS, this.#stopping.signal);
+    }
+  }
+}

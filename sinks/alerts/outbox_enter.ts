@@ -1,0 +1,106 @@
+/** How a transition gets into the outbox; called inside a transaction. */
+import type { WebhookConfig } from '../../config/site.ts';
+import type { Incident } from '../../runtime/messages/types.ts';
+import type { Database } from '../../runtime/stores/sqlite.ts';
+import { fromTimestamp } from '../../runtime/time.ts';
+import { concerns, judge, type Known, type Silence } from './verdict.ts';
+
+/** How long a message is tried. */
+export const RETRY_FOR_MS = 24 * 3_600_000;
+
+/** A transition on its way in. */
+export interface Entry {
+  incident: Incident;
+  body: string;
+  source: { key: string; partition: number; offset: number };
+  muted: boolean;
+  coolDownMs: number;
+}
+
+/** What became of it at one webhook. `crowded`: messages that had to give way. */
+export interface Entered {
+  webhook: string;
+  action: 'send' | Silence;
+  crowded: number;
+}
+
+/** @returns undefined where the webhook does not want it, or has it already. */
+export function enter(
+  db: Database,
+  entry: Entry,
+  webhook: WebhookConfig,
+  options: { now: number; maxPending: number },
+): Entered | undefined {
+  const { incident, muted, coolDownMs, source } = entry;
+  const { now, maxPending } = options;
+  if (!concerns(webhook, incident)) return undefined;
+  const place = JSON.stringify([incident.site, incident.rule, incident.camera, incident.zone ?? incident.line]);
+  const capturedMs = fromTimestamp(incident.updatedAt);
+  const last = announcedMs(db, webhook.id, place);
+  const verdict = judge(webhook, incident, {
+    known: knownOf(db, webhook.id, incident.id),
+    muted,
+    // Absolute: after a clock that went back nobody is silent until it has caught up.
+    coolingDown: last !== undefined && Math.abs(capturedMs - last) < coolDownMs,
+  });
+  if (!verdict) return undefined;
+  const { known, action, announces } = verdict;
+  keepKnown(db, webhook.id, incident, known, now);
+  if (announces && coolDownMs > 0) {
+    db.run('INSERT OR REPLACE INTO cool_downs VALUES (?, ?, ?)', webhook.id, place, capturedMs);
+  }
+  if (action === 'nothing') return undefined;
+  const sends = action === 'send';
+  db.run(
+    `INSERT INTO messages (webhook, incident, revision, transition, status, body, source_key, source_partition,
+       source_offset, captured_ms, changed_ms, next_ms, deadline_ms, attempts)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+    ...[webhook.id, incident.id, incident.revision, incident.transition, sends ? 'pending' : action],
+    ...[sends ? entry.body : null, source.key, source.partition, source.offset],
+    ...[capturedMs, now, now, now + RETRY_FOR_MS],
+  );
+  return { webhook: webhook.id, action, crowded: sends ? makeRoom(db, webhook.id, now, maxPending) : 0 };
+}
+
+/** Messages that wait for a webhook. */
+export function countPending(db: Database, webhook: string): number {
+  const row = db.get(`SELECT count(*) AS n FROM messages WHERE webhook = ? AND status = 'pending'`, webhook);
+  return Number(row?.['n'] ?? 0);
+}
+
+function announcedMs(db: Database, webhook: string, place: string): number | undefined {
+  const row = db.get('SELECT announced_ms FROM cool_downs WHERE webhook = ? AND place = ?', webhook, place);
+  return row && Number(row['announced_ms']);
+}
+
+function knownOf(db: Database, webhook: string, incident: string): Known | undefined {
+  const row = db.get('SELECT revision, silenced FROM incidents WHERE webhook = ? AND incident = ?', webhook, incident);
+  if (!row) return undefined;
+  const { silenced } = row;
+  return {
+    revision: Number(row['revision']),
+    silenced: silenced === 'muted' || silenced === 'cool_down' ? silenced : null,
+  };
+}
+
+function keepKnown(db: Database, webhook: string, incident: Incident, known: Known, now: number): void {
+  db.run(
+    `INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET revision = excluded.revision, silenced = excluded.silenced,
+       closed = excluded.closed, changed_ms = excluded.changed_ms`,
+    ...[webhook, incident.id, known.revision, known.silenced, Number(incident.transition === 'closed'), now],
+  );
+}
+
+/** Oldest first, and updates before what says that something began or ended. */
+function makeRoom(db: Database, webhook: string, now: number, maxPending: number): number {
+  const excess = countPending(db, webhook) - maxPending;
+  if (excess <= 0) return 0;
+  return db.run(
+    `UPDATE messages SET status = 'dying', reason = 'ALERT_FAILED', changed_ms = ?,
+       detail = 'more messages wait for this webhook than are kept'
+     WHERE seq IN (SELECT seq FROM messages WHERE webhook = ? AND status = 'pending'
+       ORDER BY transition <> 'updated', seq LIMIT ?)`,
+    ...[now, webhook, excess],
+  );
+}

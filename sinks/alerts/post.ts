@@ -1,0 +1,110 @@
+/** One attempt over HTTP: a connection of its own, no redirect followed, no answer read for longer than needed. */
+import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import type { Clock } from '../../runtime/clock.ts';
+import { asError } from '../../runtime/errors.ts';
+
+export interface Attempt {
+  url: string;
+  headers: Readonly<Record<string, string>>;
+  body: string;
+  timeoutMs: number;
+  clock: Clock;
+  /** Gives up at once; the receiver may have the message nevertheless. */
+  signal: AbortSignal;
+}
+
+export type Outcome =
+  | { kind: 'delivered' }
+  /** No attempt of the same will ever succeed. */
+  | { kind: 'refused'; reason: string; detail: string }
+  | { kind: 'failed'; reason: string; detail: string; retryAfterMs: number }
+  | { kind: 'abandoned' };
+
+/** Client errors that are about the moment, not about the message. */
+const PASSING = new Set([408, 425, 429]);
+/** A receiver that names a later time is believed up to here. */
+const LONGEST_RETRY_AFTER_MS = 3_600_000;
+/** The status decides; what comes after it is awaited so that a receiver can finish in order. */
+const FINISH_MS = 1_000;
+
+/** Never rejects. Neither address nor body are in what it returns. */
+export async function post(attempt: Attempt): Promise<Outcome> {
+  const { clock, timeoutMs, signal } = attempt;
+  if (signal.aborted) return { kind: 'abandoned' };
+  const over = new AbortController();
+  const end = (): void => over.abort();
+  signal.addEventListener('abort', end, { once: true });
+  const exchange = begin(attempt);
+  const timeout = clock.sleep(timeoutMs, over.signal).then((): Outcome => {
+    if (signal.aborted) return { kind: 'abandoned' };
+    return { kind: 'failed', reason: 'timeout', detail: `no answer within ${timeoutMs} ms`, retryAfterMs: 0 };
+  });
+  try {
+    const first = await Promise.race([exchange.answer, timeout]);
+    if ('kind' in first) return first;
+    await Promise.race([finished(first), clock.sleep(FINISH_MS, over.signal)]);
+    return judge(first, clock.now());
+  } finally {
+    signal.removeEventListener('abort', end);
+    over.abort();
+    exchange.end();
+  }
+}
+
+function begin({ url, headers, body }: Attempt): { answer: Promise<IncomingMessage | Outcome>; end(): void } {
+  const bytes = Buffer.from(body);
+  try {
+    const send = new URL(url).protocol === 'https:' ? requestHttps : requestHttp;
+    const request = send(url, {
+      method: 'POST',
+      // Connections are not kept: a receiver that closes an idle one must not cost an attempt.
+      agent: false,
+      headers: { ...headers, 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': bytes.length },
+    });
+    const answer = new Promise<IncomingMessage | Outcome>((resolve) => {
+      request.once('response', resolve);
+      request.on('error', (error) => resolve(unreachable(error)));
+      request.once('close', () => resolve(unreachable(new Error('closed without an answer'))));
+    });
+    request.end(bytes);
+    return { answer, end: () => request.destroy() };
+  } catch (error) {
+    const outcome: Outcome = { kind: 'refused', reason: 'invalid', detail: codeOf(error) ?? 'not a request' };
+    return { answer: Promise.resolve(outcome), end: () => undefined };
+  }
+}
+
+function finished(response: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    response.once('close', resolve);
+    response.on('error', () => resolve());
+    response.resume();
+  });
+}
+
+function judge(response: IncomingMessage, nowMs: number): Outcome {
+  const status = response.statusCode ?? 0;
+  if (status >= 200 && status < 300) return { kind: 'delivered' };
+  const reason = `http_${Math.floor(status / 100)}xx`;
+  const detail = `HTTP ${status}`;
+  if (status >= 400 && status < 500 && !PASSING.has(status)) return { kind: 'refused', reason, detail };
+  return { kind: 'failed', reason, detail, retryAfterMs: retryAfterMs(response.headers['retry-after'], nowMs) };
+}
+
+/** Seconds or an HTTP date (RFC 9110, 10.2.3); 0 where there is none. */
+export function retryAfterMs(header: string | undefined, nowMs: number): number {
+  if (header === undefined) return 0;
+  const text = header.trim();
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs;
+  return Number.isNaN(ms) ? 0 : Math.min(Math.max(0, ms), LONGEST_RETRY_AFTER_MS);
+}
+
+function unreachable(error: unknown): Outcome {
+  const detail = codeOf(error) ?? asError(error).message;
+  return { kind: 'failed', reason: 'unreachable', detail, retryAfterMs: 0 };
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
