@@ -12,9 +12,10 @@ const KEEP_FINAL_ROWS = 10_000;
 const KEEP_CLOSED_MS = 32 * DAY_MS;
 const KEEP_OPEN_MS = 90 * DAY_MS;
 
+/** Everything is due, in order of arrival; deadlines are as this clock has it. */
 export function recover(db: Database, now: number): void {
   db.run(
-    `UPDATE messages SET next_ms = min(next_ms, ?), deadline_ms = min(max(deadline_ms, ?), ?)
+    `UPDATE messages SET next_ms = ?, deadline_ms = min(max(deadline_ms, ?), ?)
      WHERE status = 'pending'`,
     ...[now, now + RETRY_AFTER_START_MS, now + RETRY_FOR_MS],
   );
