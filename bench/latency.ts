@@ -104,8 +104,8 @@ async function openAndClose(up: Up, server: RtspServer, bus: Bus, openings: numb
     });
     await server.scene(PATH, 'empty');
     await until(`closing ${n}`, () => seen('closed')[n - 1], 30_000, 20);
-    // Not in step with the key frames or the heartbeat.
-    await new Promise((resolve) => setTimeout(resolve, 700 + ((n * 370) % 1000)));
+    // Longer than a lost track is remembered, and not in step with the key frames or the heartbeat.
+    await new Promise((resolve) => setTimeout(resolve, 2_500 + ((n * 370) % 1000)));
   }
   abort.abort();
   await following;

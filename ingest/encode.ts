@@ -1,12 +1,15 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Box, Polygon } from '../runtime/messages/types.ts';
 import { type Crop, copyCrop, cropOf } from './crop.ts';
 import { type I420Layout, i420Layout } from './i420.ts';
-import { JpegEncoder } from './jpeg.ts';
+import { type Colour, JpegEncoder } from './jpeg.ts';
 import { PrivacyPainter } from './privacy.ts';
 
-export interface PictureSize {
+/** Of raw pictures. */
+export interface PictureFormat {
   width: number;
   height: number;
+  colour: Colour;
 }
 
 export interface EncodeOptions {
@@ -32,6 +35,7 @@ interface Region {
 }
 
 interface Prepared {
+  format: PictureFormat;
   layout: I420Layout;
   painter: PrivacyPainter;
   full: JpegEncoder;
@@ -60,8 +64,8 @@ export class PictureEncoder {
    * @param picture I420 of `i420Layout(width, height)`; masks are painted into it
    * @returns null when it is not of that size.
    */
-  async encode(picture: Buffer, { width: nativeWidth, height: nativeHeight }: PictureSize): Promise<Encoded | null> {
-    const prepared = this.#for(nativeWidth, nativeHeight);
+  async encode(picture: Buffer, format: PictureFormat): Promise<Encoded | null> {
+    const prepared = this.#for(format);
     if (picture.length !== prepared.layout.bytes) return null;
     prepared.painter.paint(picture);
     const full = await prepared.full.encode(picture);
@@ -84,28 +88,30 @@ export class PictureEncoder {
     for (const { encoder } of prepared?.regions ?? []) encoder.stop();
   }
 
-  #for(width: number, height: number): Prepared {
+  #for(format: PictureFormat): Prepared {
     const known = this.#prepared;
-    if (known && known.layout.y.width === width && known.layout.y.height === height) return known;
+    if (known && isDeepStrictEqual(known.format, format)) return known;
+    const { width, height, colour } = format;
     this.stop();
     const { widthPx, regions, privacyMasks } = this.#options;
     const layout = i420Layout(width, height);
     const outWidth = Math.floor(Math.min(widthPx, width) / 2) * 2;
     const outHeight = Math.max(2, Math.round((outWidth * height) / width / 2) * 2);
     const prepared: Prepared = {
+      format,
       layout,
       painter: new PrivacyPainter(privacyMasks, layout),
-      full: new JpegEncoder({ width, height, outWidth, outHeight }),
+      full: new JpegEncoder({ width, height, outWidth, outHeight, colour }),
       width: outWidth,
       height: outHeight,
-      regions: (regions === 'full' ? [] : regions).map((box) => region(box, width, height)),
+      regions: (regions === 'full' ? [] : regions).map((box) => region(box, format)),
     };
     this.#prepared = prepared;
     return prepared;
   }
 }
 
-function region(box: Box, width: number, height: number): Region {
+function region(box: Box, { width, height, colour }: PictureFormat): Region {
   const crop = cropOf(box, width, height);
   const { width: w, height: h } = crop;
   return {
@@ -113,6 +119,6 @@ function region(box: Box, width: number, height: number): Region {
     box: [crop.x / width, crop.y / height, (crop.x + w) / width, (crop.y + h) / height],
     crop,
     buffer: Buffer.alloc(i420Layout(w, h).bytes),
-    encoder: new JpegEncoder({ width: w, height: h, outWidth: w, outHeight: h }),
+    encoder: new JpegEncoder({ width: w, height: h, outWidth: w, outHeight: h, colour }),
   };
 }

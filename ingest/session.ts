@@ -4,7 +4,7 @@ import type { CameraRecord, CameraState, FrameMeta, ObservationKind, Purpose } f
 import { toTimestamp } from '../runtime/time.ts';
 import { CaptureClock } from './capture_time.ts';
 import type { Counters } from './counters.ts';
-import { PictureEncoder } from './encode.ts';
+import { PictureEncoder, type PictureFormat } from './encode.ts';
 import { MotionGate } from './gate/gate.ts';
 import { PictureHealth } from './gate/health.ts';
 import { nextRunId } from './ipc.ts';
@@ -66,6 +66,7 @@ export class CameraSession {
   #maxFps: number | null = null;
   #size: { width: number; height: number; profile: string | null } | null = null;
   #firstUnitAt = 0;
+  #format: PictureFormat | null = null;
   #lastUnitAt: number;
   #longestGapMs = 0;
   #unitsSeen = 0;
@@ -276,7 +277,7 @@ export class CameraSession {
   async #encode(picture: RawPicture, purpose: Purpose, place: { seq: number; runId: string }): Promise<void> {
     this.#reconfigure?.();
     this.#reconfigure = null;
-    const encoded = this.#size && (await this.#encoder.encode(picture.data, this.#size));
+    const encoded = this.#format && (await this.#encoder.encode(picture.data, this.#format));
     if (!encoded)
       throw new BanksmanError('STREAM_UNDECODABLE', { message: 'a picture of another size than announced' });
     const { timeMs, receiveMs, estimated } = picture.stamp;
@@ -324,9 +325,9 @@ export class CameraSession {
   #learnSize(data: Buffer): void {
     const sps = findSps(data);
     if (!sps) return;
-    const { width, height, profile } = sps;
-    if (this.#size?.width === width && this.#size.height === height) return;
-    this.#size = { width, height, profile };
+    const { width, height, profile, fullRange, matrix } = sps;
+    if (this.#size?.width !== width || this.#size.height !== height) this.#size = { width, height, profile };
+    this.#format = { width, height, colour: { fullRange, matrix } };
   }
 
   #setState(state: SessionState['state'], reason: ErrorCode | null): void {

@@ -8,6 +8,10 @@ export interface Sps {
   /** Pixels of the display picture, cropping applied; not rotated, square pixels assumed. */
   width: number;
   height: number;
+  /** Luma from 0 to 255 instead of 16 to 235 (`video_full_range_flag`). */
+  fullRange: boolean;
+  /** `matrix_coefficients` (1: BT.709, 5 and 6: BT.601), null when not said. */
+  matrix: number | null;
   /** From VUI timing, null when not said. */
   fps: number | null;
   /** `max_num_reorder_frames`, or what the profile implies; null when neither says. */
@@ -156,6 +160,8 @@ function readSps(bits: Bits): Sps | null {
     level: levelText(levelIdc),
     width,
     height,
+    fullRange: vui.fullRange,
+    matrix: vui.matrix,
     fps: vui.fps,
     reorderDepth: vui.reorderDepth ?? implied,
   };
@@ -166,23 +172,33 @@ export function levelText(idc: number): string {
 }
 
 /** Size comes before the VUI: a cut VUI must not cost it. */
-function readVuiOrNothing(bits: Bits): { fps: number | null; reorderDepth: number | null } {
+function readVuiOrNothing(bits: Bits): Vui {
   try {
     if (bits.u(1) === 1) return readVui(bits);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
   }
-  return { fps: null, reorderDepth: null };
+  return { fullRange: false, matrix: null, fps: null, reorderDepth: null };
 }
 
+type Vui = Pick<Sps, 'fullRange' | 'matrix' | 'fps' | 'reorderDepth'>;
+const UNSPECIFIED_MATRIX = 2;
+
 /** Annex E.1.1. */
-function readVui(bits: Bits): { fps: number | null; reorderDepth: number | null } {
+function readVui(bits: Bits): Vui {
   const ASPECT_EXTENDED = 255;
   if (bits.u(1) === 1 && bits.u(8) === ASPECT_EXTENDED) bits.u(32);
   if (bits.u(1) === 1) bits.u(1);
+  let fullRange = false;
+  let matrix: number | null = null;
   if (bits.u(1) === 1) {
-    bits.u(4);
-    if (bits.u(1) === 1) bits.u(24);
+    bits.u(3);
+    fullRange = bits.u(1) === 1;
+    if (bits.u(1) === 1) {
+      bits.u(16);
+      const said = bits.u(8);
+      matrix = said === UNSPECIFIED_MATRIX ? null : said;
+    }
   }
   if (bits.u(1) === 1) {
     bits.ue();
@@ -203,14 +219,14 @@ function readVui(bits: Bits): { fps: number | null; reorderDepth: number | null 
   if (vclHrd === 1) skipHrd(bits);
   if (nalHrd === 1 || vclHrd === 1) bits.u(1);
   bits.u(1);
-  if (bits.u(1) === 0) return { fps, reorderDepth: null };
+  if (bits.u(1) === 0) return { fullRange, matrix, fps, reorderDepth: null };
   bits.u(1);
   bits.ue();
   bits.ue();
   bits.ue();
   bits.ue();
   const depth = bits.ue();
-  return { fps, reorderDepth: depth <= 16 ? depth : null };
+  return { fullRange, matrix, fps, reorderDepth: depth <= 16 ? depth : null };
 }
 
 function skipHrd(bits: Bits): void {
