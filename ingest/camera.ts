@@ -152,6 +152,7 @@ function report(): void {
 
 process.on('message', (message: AgentToCamera) => {
   if (message.type === 'stop') void leave(0);
+  else if (message.type === 'decode_error') session?.distrust();
   else if (session) session.configure(message.camera);
   else {
     begin(message).catch((error: unknown) => {

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import type { Clock } from '../runtime/clock.ts';
 import type { ErrorCode } from '../runtime/errors.ts';
 import type { AgentToCamera, CameraToAgent, ConfigureMessage, EndedMessage, Progress } from './ipc.ts';
@@ -22,6 +23,12 @@ const FIRST_WORD_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 3_000;
 /** After the exit: for messages that still lie in the channel. */
 const DRAIN_LIMIT_MS = 1_000;
+
+/** The decoder's errors are nowhere but in its log; see `ipc.ts`. */
+const DECODER_LOG = { GST_DEBUG: 'libav:1', GST_DEBUG_NO_COLOR: '1' };
+const DECODER_ERROR = /\bERROR\s+libav\b/;
+/** A broken stream makes hundreds of lines a second. */
+const DECODER_ERROR_EVERY_MS = 100;
 
 /** One camera process from fork to end. */
 export class CameraProcess {
@@ -49,11 +56,12 @@ export class CameraProcess {
     this.#startedAt = clock.monotonic();
     this.#child = fork(command.script, [...(command.args ?? [])], {
       execArgv: [...(command.execArgv ?? [])],
-      env: { ...process.env, ...command.env },
+      env: { ...process.env, ...DECODER_LOG, ...command.env },
       // Standard output belongs to the command that the user called.
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'json',
     });
+    this.#readErrors();
     this.#child.on('message', (message: CameraToAgent) => {
       this.#heardAt = clock.monotonic();
       if (message.type === 'heartbeat' && message.progress) this.progress = message.progress;
@@ -96,6 +104,21 @@ export class CameraProcess {
   #send(message: AgentToCamera): void {
     // It may be gone; its exit is seen elsewhere.
     if (this.#child.connected) this.#child.send(message, () => undefined);
+  }
+
+  #readErrors(): void {
+    if (!this.#child.stderr) return;
+    let saidAt = Number.NEGATIVE_INFINITY;
+    createInterface({ input: this.#child.stderr }).on('line', (line) => {
+      if (!DECODER_ERROR.test(line)) {
+        process.stderr.write(`${line}\n`);
+        return;
+      }
+      const now = this.#clock.monotonic();
+      if (now - saidAt < DECODER_ERROR_EVERY_MS) return;
+      saidAt = now;
+      this.#send({ type: 'decode_error' });
+    });
   }
 
   async #watch(): Promise<Outcome> {

@@ -13,10 +13,12 @@ import type { Labels, MetricName } from '../runtime/metrics.ts';
  *   sampling, motion, regions, model): `epoch`, `session`, `credentials` are then those of the start.
  *   A change of URL, transport, TLS or credentials never arrives: the agent starts a new process.
  * - `stop`: publish what is due, leave the session, exit 0 within 3 s, without `ended`.
+ * - `decode_error`: the decoder wrote an error. It conceals what it cannot decode with what was there
+ *   before and says so nowhere but in GStreamer's log, which goes to standard error: the agent reads it.
  * - The channel closing means that the agent is gone: exit within 2 s.
  * - A process that says nothing (no `heartbeat`) for 10 s is killed.
  */
-export type AgentToCamera = ConfigureMessage | { type: 'stop' };
+export type AgentToCamera = ConfigureMessage | { type: 'stop' } | { type: 'decode_error' };
 
 export interface ConfigureMessage {
   type: 'configure';

@@ -72,6 +72,7 @@ export class CameraSession {
   #unitsSeen = 0;
   #lastPictureAt: number | null = null;
   #skipping = false;
+  #distrustedAtMs = Number.NEGATIVE_INFINITY;
   #encoding: Promise<void> = Promise.resolve();
   #encodingCount = 0;
   #reconfigure: (() => void) | null = null;
@@ -140,6 +141,12 @@ export class CameraSession {
     this.#maxFps = maxFps;
   }
 
+  /** A picture came out with errors: none is believed until a key picture that arrives from now on. */
+  distrust(): void {
+    this.#deps.counters.add('decode_errors_total');
+    this.#distrustedAtMs = this.#deps.clock.monotonic() + this.#wallOffsetMs;
+  }
+
   /** Several times a second: what must be noticed although nothing arrives. */
   tick(): void {
     if (this.#over) return;
@@ -191,19 +198,24 @@ export class CameraSession {
     this.#unitsSeen += 1;
     counters.add('access_units_total');
     counters.add('access_unit_bytes_total', unit.data.length);
-    if (unit.damaged) counters.add('access_units_damaged_total');
     if (unit.key) this.#learnSize(unit.data);
 
     const { timeMs, estimated, step } = this.#captureClock.at(unit.ptsMs, arrivalMs);
     if (step) this.#newRun();
     if (this.#observer.toMs === null) this.#passed('blind', 'STREAM_UNDECODABLE', timeMs);
+    if (unit.damaged) {
+      // Decoding goes on at the next key picture; what comes before would show what never was.
+      counters.add('access_units_damaged_total');
+      this.#passed('blind', 'STREAM_UNDECODABLE', timeMs);
+      return;
+    }
 
     if (this.#skipping && (!unit.key || decoder.waiting > CAUGHT_UP)) {
       counters.shed('decoder_behind');
       return;
     }
     const receiveMs = arrivalMs + this.#wallOffsetMs;
-    this.#skipping = !decoder.push(unit, { timeMs, receiveMs, estimated, damaged: unit.damaged });
+    this.#skipping = !decoder.push(unit, { timeMs, receiveMs, estimated, key: unit.key });
     if (this.#skipping) counters.shed('decoder_behind');
   }
 
@@ -212,9 +224,9 @@ export class CameraSession {
     const { clock, counters } = this.#deps;
     counters.add('decoded_frames_total');
     if (lost > 0) counters.add('decode_errors_total', lost);
-    if (corrupt) counters.add('decode_errors_total');
-    // What it shows cannot be trusted: time goes on unseen until a picture is whole again.
-    if (stamp.damaged || corrupt) {
+    if (corrupt) this.distrust();
+    if (stamp.key && stamp.receiveMs > this.#distrustedAtMs) this.#distrustedAtMs = Number.NEGATIVE_INFINITY;
+    if (corrupt || this.#distrustedAtMs > Number.NEGATIVE_INFINITY) {
       this.#passed('blind', 'STREAM_UNDECODABLE', stamp.timeMs);
       return;
     }

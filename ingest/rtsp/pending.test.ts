@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PendingUnits } from './pending.ts';
 import type { Stamp } from './types.ts';
 
-const stamp = (timeMs: number): Stamp => ({ timeMs, receiveMs: timeMs, estimated: false, damaged: false });
+const stamp = (timeMs: number): Stamp => ({ timeMs, receiveMs: timeMs, estimated: false, key: false });
 
 describe('units on their way through a decoder', () => {
   it('are found by the time that they were given, reordered or not', () => {

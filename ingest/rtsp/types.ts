@@ -37,8 +37,8 @@ export interface Stamp {
   readonly receiveMs: number;
   /** Receive time stands in for capture time. */
   readonly estimated: boolean;
-  /** See `AccessUnit.damaged`. */
-  readonly damaged: boolean;
+  /** See `AccessUnit.key`. */
+  readonly key: boolean;
 }
 
 /** A decoded picture, as far as the gate needs it. */

@@ -38,7 +38,11 @@ describe.skipIf(!HAS_TEST_DATA)('recorded footage over RTSP', () => {
           path: '/visits',
           source: {
             kind: 'file',
-            segments: [{ file: ONE_BY_ONE, label: 'pass' }],
+            // It ends during a visit's last second and goes on with the empty room of its begin.
+            segments: [
+              { file: ONE_BY_ONE, label: 'pass' },
+              { file: ONE_BY_ONE, fromS: 0, toS: 5 },
+            ],
             end: 'hold',
             encode: { keyInt: 10, bframes: 0 },
           },
