@@ -1,5 +1,5 @@
 import { createConnection, type Socket } from 'node:net';
-import { BanksmanError, isErrorCode } from '../../errors.ts';
+import { asError, BanksmanError, isErrorCode } from '../../errors.ts';
 import type { Position } from '../types.ts';
 import { LocalBus } from './bus.ts';
 import type {
@@ -33,6 +33,7 @@ import {
 
 /** A bus that has taken the connection answers at once; one that does not is as good as none. */
 const HELLO_MS = 5_000;
+const READ_BYTES = 64 * 1024;
 
 export interface ConnectOptions {
   /** The connection is gone, without `close` having been called. Everything pending has failed by then. */
@@ -77,7 +78,21 @@ class SocketSession implements Session {
     const unreachable = (cause?: unknown, message?: string): BanksmanError =>
       new BanksmanError('BUS_UNREACHABLE', { where: this.#path, cause, ...(message === undefined ? {} : { message }) });
     return new Promise((resolve, reject) => {
-      const socket = createConnection(this.#path);
+      const socket = createConnection({
+        path: this.#path,
+        // One buffer for all that is read: what is in it is copied at once.
+        onread: {
+          buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+          callback: (bytes, buffer) => {
+            try {
+              reader.push(Buffer.from(buffer.buffer, buffer.byteOffset, bytes));
+            } catch (error) {
+              socket.destroy(asError(error));
+            }
+            return true;
+          },
+        },
+      });
       this.#socket = socket;
       const refuse = (error: BanksmanError): void => {
         this.#ended ??= error;
@@ -91,13 +106,6 @@ class SocketSession implements Session {
         const { protocol } = parseJson<{ protocol: number }>(each.body);
         if (protocol === PROTOCOL) resolve();
         else refuse(unreachable(undefined, `the bus speaks protocol ${protocol}, not ${PROTOCOL}`));
-      });
-      socket.on('data', (chunk: Buffer) => {
-        try {
-          reader.push(chunk);
-        } catch (error) {
-          socket.destroy(error instanceof Error ? error : undefined);
-        }
       });
       socket.on('error', (error) => reject(unreachable(error)));
       socket.on('close', () => {

@@ -3,6 +3,7 @@ import { asError, BanksmanError } from '../../errors.ts';
 import type { TopicPartition } from '../types.ts';
 import type { EngineSession } from './engine_session.ts';
 import type { FetchRequest, Membership } from './session.ts';
+import type { Slabs } from './slabs.ts';
 import {
   type Call,
   decodeSend,
@@ -41,10 +42,14 @@ export class Connection {
   /** Fetches that wait until the socket has taken what was answered before. */
   #waiting: (() => void)[] = [];
 
-  constructor(socket: Socket, session: EngineSession, onClosed: () => void) {
+  /** @param slabs where what this and other connections bring is kept. */
+  constructor(socket: Socket, session: EngineSession, slabs: Slabs, onClosed: () => void) {
     this.#socket = socket;
     this.#session = session;
-    const reader = new FrameReader((each) => this.#take(each));
+    const reader = new FrameReader(
+      (each) => this.#take(each),
+      (bytes) => slabs.take(bytes),
+    );
     socket.on('data', (chunk: Buffer) => {
       try {
         reader.push(chunk);

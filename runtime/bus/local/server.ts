@@ -8,6 +8,7 @@ import { LocalBus } from './bus.ts';
 import { Connection } from './connection.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { busLogPath, busSocketPath } from './paths.ts';
+import { Slabs } from './slabs.ts';
 
 export interface LocalBusServerOptions extends Omit<EngineOptions, 'path'> {
   dataDir: string;
@@ -65,8 +66,9 @@ export class LocalBusServer implements Component {
   }
 
   async #listen(engine: Engine): Promise<Server> {
+    const slabs = new Slabs();
     const server = createServer((socket) => {
-      const connection = new Connection(socket, engine.session({ copy: false }), () =>
+      const connection = new Connection(socket, engine.session({ copy: false }), slabs, () =>
         this.#connections.delete(connection),
       );
       this.#connections.add(connection);

@@ -42,7 +42,7 @@ export class RecordStore {
       this.#db = new DatabaseSync(options.path, { timeout: 1_000 });
       // NORMAL: a commit is in the kernel's hands, so that no crash of a process loses it; it is on
       // the disk after the next checkpoint, which is what a loss of power can take.
-      this.#db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8000;
+      this.#db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -2000;
         CREATE TABLE IF NOT EXISTS floors
           (topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (topic, partition)) STRICT, WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS group_offsets

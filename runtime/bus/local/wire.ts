@@ -21,15 +21,18 @@ export interface Frame {
   readonly body: Buffer;
 }
 
-/** Puts frames together from what a socket brings; each body is a buffer of its own. */
+/** Puts frames together from what a socket brings; a body is never written again. */
 export class FrameReader {
   readonly #onFrame: (frame: Frame) => void;
+  readonly #allocate: (bytes: number) => Buffer;
   readonly #prefix = Buffer.alloc(PREFIX_BYTES);
   #filled = 0;
   #body: Buffer | undefined;
 
-  constructor(onFrame: (frame: Frame) => void) {
+  /** @param allocate for large bodies, uninitialized; default: each has memory of its own. */
+  constructor(onFrame: (frame: Frame) => void, allocate: (bytes: number) => Buffer = Buffer.allocUnsafeSlow) {
     this.#onFrame = onFrame;
+    this.#allocate = allocate;
   }
 
   /** @throws RangeError when this is not our protocol. */
@@ -45,7 +48,7 @@ export class FrameReader {
       if (this.#body === undefined) {
         const length = this.#prefix.readUInt32LE(0) - (PREFIX_BYTES - 4);
         if (length < 0 || length > MAX_FRAME_BYTES) throw new RangeError(`frame of ${length} bytes`);
-        this.#body = length > COPY_BYTES ? Buffer.allocUnsafeSlow(length) : Buffer.allocUnsafe(length);
+        this.#body = length > COPY_BYTES ? this.#allocate(length) : Buffer.allocUnsafe(length);
         if (length > 0) continue;
       }
       const frame = { type: this.#prefix.readUInt8(4), id: this.#prefix.readUInt32LE(5), body: this.#body };
