@@ -167,6 +167,18 @@ export function stateStoreCompliance(name: string, make: () => Promise<StateUnde
       ]);
     });
 
+    it('forgets evidence that is announced as gone, and takes it again when it comes back', async () => {
+      const record = sampleEvidence({ kind: 'record', key: 'r.json' });
+      await store.apply([incident(), { kind: 'evidence', evidence: record }]);
+      const gone = (revision: number) => ({ ...record, revision, bytes: 0, sha256: '', complete: false });
+      await store.apply([{ kind: 'evidence', evidence: gone(0) }]);
+      expect((await reader.incident('incident-1'))?.evidence).toHaveLength(1);
+      await store.apply([{ kind: 'evidence', evidence: gone(1) }]);
+      expect((await reader.incident('incident-1'))?.evidence).toEqual([]);
+      await store.apply([{ kind: 'evidence', evidence: { ...record, revision: 2 } }]);
+      expect((await reader.incident('incident-1'))?.evidence).toHaveLength(1);
+    });
+
     it('applies what people judged, also before the incident, and a later revision does not undo it', async () => {
       await store.apply([
         feedback({ at: at(60), by: 'ada' }),

@@ -63,9 +63,11 @@ function setIncident(db: Database, incident: Incident): boolean {
 }
 
 function setEvidence(db: Database, evidence: Evidence): boolean {
-  // An item that was announced without bytes is one that could not be had: the record tells why.
   const { incident, key, kind, revision, sha256, bytes, to } = evidence;
-  if (bytes === 0) return false;
+  // Announced without bytes: it could not be had, or retention has removed it.
+  if (bytes === 0) {
+    return db.run('DELETE FROM evidence WHERE incident = ? AND key = ? AND revision <= ?', incident, key, revision) > 0;
+  }
   const changed = db.run(
     `INSERT INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET revision = excluded.revision, sha256 = excluded.sha256, bytes = excluded.bytes,

@@ -1,0 +1,163 @@
+/** `record.json`: what is known of an incident, and the checksum of everything that lies beside it. */
+import type {
+  Box,
+  Coordinates,
+  EvidenceItem,
+  EvidenceKind,
+  Incident,
+  IncidentState,
+  Timestamp,
+  Track,
+  Transition,
+} from '../../runtime/messages/types.ts';
+
+export const RECORD_FORMAT = 'banksman.evidence.v1';
+
+export interface RecordFile extends EvidenceItem {
+  /** Of the incident, when it was written. */
+  revision: number;
+  codec: 'jpeg';
+  /** Of the picture itself; an annotated one has a strip below. Null where it could not be decoded. */
+  width: number | null;
+  height: number | null;
+  /** Capture span. */
+  from: Timestamp;
+  to: Timestamp;
+  frame: Coordinates;
+}
+
+export interface RecordTransition {
+  revision: number;
+  transition: Transition;
+  state: IncidentState;
+  at: Timestamp;
+  /** `closeReason` or `unobservedReason`. */
+  reason: string | null;
+  peopleMax: number;
+  /** Wall time of our own. */
+  storedAt: Timestamp;
+}
+
+export interface RecordDetection {
+  track: string;
+  class: string;
+  score: number;
+  box: Box;
+  tentative: boolean;
+  /** Of this incident. */
+  subject: boolean;
+}
+
+/** What the picture shows and where its time comes from. */
+export interface RecordPicture {
+  frame: Coordinates;
+  captureTime: Timestamp;
+  /** Receive time had to stand in for capture time. */
+  captureTimeEstimated: boolean;
+  receiveTime: Timestamp | null;
+  /** Everybody who was tracked on it; null when that was no longer known. */
+  detections: RecordDetection[] | null;
+}
+
+/** Evidence that ought to be there and could not be had. */
+export interface RecordMissing {
+  kind: EvidenceKind | 'config';
+  reason: string;
+  revision: number;
+  /** For pictures. */
+  frame: Coordinates | null;
+  /** For configurations. */
+  hash: string | null;
+}
+
+export interface EvidenceRecord {
+  format: typeof RECORD_FORMAT;
+  /** As of its last transition, with `evidence` filled in. */
+  incident: Incident;
+  transitions: RecordTransition[];
+  files: RecordFile[];
+  picture: RecordPicture | null;
+  /** Keys of the configurations that held, by what they are of; null when it is not known. */
+  config: { rule: string | null; camera: string | null };
+  software: { name: 'banksman'; version: string };
+  missing: RecordMissing[];
+}
+
+/** Transitions kept in a record: the first one and the newest; an incident of a day may have thousands. */
+const MAX_TRANSITIONS = 1000;
+const MAX_MISSING = 100;
+
+/** @returns undefined for bytes that are no record of ours. */
+export function parseRecord(bytes: Buffer | undefined): EvidenceRecord | undefined {
+  if (!bytes) return undefined;
+  try {
+    const value: Partial<EvidenceRecord> | null = JSON.parse(bytes.toString('utf8'));
+    const whole =
+      value?.format === RECORD_FORMAT &&
+      Number.isSafeInteger(value.incident?.revision) &&
+      Array.isArray(value.transitions) &&
+      Array.isArray(value.files) &&
+      Array.isArray(value.missing);
+    return whole ? (value as EvidenceRecord) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function encodeRecord(record: EvidenceRecord): Buffer {
+  return Buffer.from(`${JSON.stringify(record, null, 2)}\n`);
+}
+
+export interface RecordChange {
+  incident: Incident;
+  storedAt: Timestamp;
+  version: string;
+  /** New pictures; undefined: those before stay. */
+  pictures?: { files: RecordFile[]; picture: RecordPicture };
+  config: EvidenceRecord['config'];
+  missing: RecordMissing[];
+}
+
+/** The record after one more transition. */
+export function nextRecord(before: EvidenceRecord | undefined, change: RecordChange): EvidenceRecord {
+  const { incident, storedAt, version, pictures, config } = change;
+  const files = pictures?.files ?? before?.files ?? [];
+  const transitions = [...(before?.transitions ?? []), transitionOf(incident, storedAt)];
+  if (transitions.length > MAX_TRANSITIONS) transitions.splice(1, transitions.length - MAX_TRANSITIONS);
+  return {
+    format: RECORD_FORMAT,
+    incident: { ...incident, evidence: files.map(({ kind, key, sha256, bytes }) => ({ kind, key, sha256, bytes })) },
+    transitions,
+    files,
+    picture: pictures?.picture ?? before?.picture ?? null,
+    config: { rule: config.rule ?? before?.config.rule ?? null, camera: before?.config.camera ?? config.camera },
+    software: { name: 'banksman', version },
+    missing: [...(before?.missing ?? []), ...change.missing].slice(-MAX_MISSING),
+  };
+}
+
+function transitionOf(incident: Incident, storedAt: Timestamp): RecordTransition {
+  const { revision, transition, state, updatedAt, closeReason, unobservedReason, peopleMax } = incident;
+  return { revision, transition, state, at: updatedAt, reason: closeReason ?? unobservedReason, peopleMax, storedAt };
+}
+
+/** Whose boxes these are, as the record has them. */
+export function detectionsOf(incident: Incident, tracks: readonly Track[]): RecordDetection[] {
+  const subjects = new Set(incident.tracks.map(({ id }) => id));
+  return tracks.map(({ id, class: name, score, box, tentative }) => ({
+    track: id,
+    class: name,
+    score,
+    box,
+    tentative,
+    subject: subjects.has(id),
+  }));
+}
+
+/** Why the evidence is not whole as it stands; null when it is. */
+export function whatLacks({ files, missing, config }: EvidenceRecord): string | null {
+  const lacking = missing.findLast(({ kind }) =>
+    kind === 'config' ? config.rule === null : files.every((file) => file.kind !== kind),
+  );
+  return lacking?.reason ?? null;
+}
