@@ -41,7 +41,7 @@ export default {
     {
       name: 'nothing-of-tests-in-the-product',
       severity: 'error',
-      from: { pathNot: `(${test}|^test/|^bench/|compliance\\.ts$|\\.config\\.ts$|^simulator/)` },
+      from: { pathNot: `(${test}|^test/|^bench/|(compliance|testing|killing)\\.ts$|\\.config\\.ts$|^simulator/)` },
       to: { path: '^(test|bench)/' },
     },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
@@ -52,6 +52,6 @@ export default {
     parser: 'swc',
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs', '.json'], exportsFields: ['exports'], conditionNames: ['node', 'import', 'require', 'default'] },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs', '.json', '.node'], exportsFields: ['exports'], conditionNames: ['node', 'import', 'require', 'default'] },
   },
 };
