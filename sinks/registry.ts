@@ -38,7 +38,7 @@ const MAKE = {
 export type SinkName = keyof typeof MAKE;
 
 /** Every sink, in starting order. */
-export const SINKS: readonly SinkName[] = ['state', 'alerts'];
+export const SINKS: readonly SinkName[] = ['evidence', 'state', 'alerts'];
 
 /** The components that are wanted, in starting order whatever the order of their names. */
 export function createSinks(deps: SinkDeps, names: readonly SinkName[], options: SinksOptions): Promise<Component[]> {
