@@ -1,6 +1,9 @@
 import { formatProblems } from '../config/check.ts';
 import { loadSite } from '../config/load.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { asError, BanksmanError } from '../runtime/errors.ts';
+import { writeRefusedEdit } from '../runtime/refused_edit.ts';
+import { toTimestamp } from '../runtime/time.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import { knownModels, verifyModels } from './models.ts';
 
@@ -18,6 +21,10 @@ export async function reload(supervisor: Supervisor, path: string, output: Reloa
     error instanceof BanksmanError ? error.toDisplay() : asError(error).message,
   );
   supervisor.metrics.set('config_last_reload_successful', why === null ? 1 : 0);
+  await writeRefusedEdit(
+    supervisor.loaded.config.data_dir,
+    why === null ? null : { at: toTimestamp(systemClock.now()), why },
+  );
   if (why === null) return;
   supervisor.metrics.inc('config_reloads_total', { result: 'refused' });
   output.refused(why);

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { BanksmanError } from '../runtime/errors.ts';
+import { readRefusedEdit } from '../runtime/refused_edit.ts';
 import { LocalObjectStore } from '../runtime/stores/objects/local.ts';
 import { EmbeddedStateReader } from '../runtime/stores/state/embedded.ts';
 import { type Role, type RoleContext, runRoleCommand } from './role.ts';
@@ -66,6 +67,7 @@ async function console_(context: RoleContext): Promise<Role> {
     version: VERSION,
     state: new EmbeddedStateReader(dataDir),
     objects: new LocalObjectStore(evidenceDir(dataDir)),
+    refusedEdit: () => readRefusedEdit(dataDir),
   });
   return { components: [page], addresses: () => ({ console: page.address ?? '' }) };
 }

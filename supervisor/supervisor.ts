@@ -11,6 +11,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reportProcess } from '../runtime/process_metrics.ts';
 import { PrometheusMetrics } from '../runtime/prometheus.ts';
+import { writeRefusedEdit } from '../runtime/refused_edit.ts';
 import { MetricsServer } from './metrics_server.ts';
 import { type RoleCommand, RoleProcess } from './role_process.ts';
 import { WatchedCameras } from './watched.ts';
@@ -107,6 +108,7 @@ export class Supervisor {
     });
     await this.#server.start();
     await this.#activate(this.#loaded);
+    await writeRefusedEdit(config.data_dir, null);
     this.metrics.set('build_info', 1, { version, role: 'up' });
     this.metrics.set('config_last_reload_successful', 1);
     this.#stopReporting = reportProcess(this.metrics, 'up');

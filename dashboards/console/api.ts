@@ -6,6 +6,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { encodeJson } from '../../runtime/messages/codec.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
 import type { Feedback, Mute } from '../../runtime/messages/types.ts';
+import type { RefusedEdit } from '../../runtime/refused_edit.ts';
 import type { ObjectStore } from '../../runtime/stores/objects/types.ts';
 import type { StateReader, StoredIncident } from '../../runtime/stores/state/types.ts';
 import { toTimestamp } from '../../runtime/time.ts';
@@ -20,6 +21,7 @@ export interface ApiOptions {
   objects: ObjectStore;
   producer: Producer;
   cameras: CameraViews;
+  refusedEdit: () => Promise<RefusedEdit | null>;
 }
 
 /** How long a POST waits to see its own effect before it answers 202 instead of 200. */
@@ -74,8 +76,11 @@ export function createApi(options: ApiOptions): OpenAPIHono {
       summary: 'Every configured camera, its state and why',
       responses: { 200: json(schemas.site, 'The cameras, sorted by id') },
     }),
-    async (c) =>
-      c.json({ site, version: options.version, now: toTimestamp(clock.now()), cameras: await cameras.all() }, 200),
+    async (c) => {
+      const [refusedEdit, all] = await Promise.all([options.refusedEdit(), cameras.all()]);
+      const now = toTimestamp(clock.now());
+      return c.json({ site, version: options.version, now, refusedEdit, cameras: all }, 200);
+    },
   );
 
   api.openapi(

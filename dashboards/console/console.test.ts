@@ -13,6 +13,7 @@ import { encodeJson } from '../../runtime/messages/codec.ts';
 import { parseMessage } from '../../runtime/messages/schemas.ts';
 import type { CameraRecord, Incident } from '../../runtime/messages/types.ts';
 import { noMetrics } from '../../runtime/metrics.ts';
+import type { RefusedEdit } from '../../runtime/refused_edit.ts';
 import { LocalObjectStore } from '../../runtime/stores/objects/local.ts';
 import { sha256Hex } from '../../runtime/stores/sha256.ts';
 import { EmbeddedStateStore } from '../../runtime/stores/state/embedded.ts';
@@ -60,6 +61,9 @@ async function sinkFeedback(signal: AbortSignal): Promise<void> {
     await state.apply([{ kind: 'feedback', feedback: parseMessage('feedback.v1', message) }]);
   }
 }
+
+/** What the supervisor would have written. */
+let refusedEdit: RefusedEdit | null = null;
 
 const stopSink = new AbortController();
 
@@ -112,7 +116,7 @@ beforeAll(async () => {
   void sinkFeedback(stopSink.signal);
   console_ = new Console(
     { bus, site: SITE, log: silentLogger, metrics: noMetrics, clock: systemClock },
-    { bind: { host: '127.0.0.1', port: 0 }, version: '1.2.3', state, objects },
+    { bind: { host: '127.0.0.1', port: 0 }, version: '1.2.3', state, objects, refusedEdit: async () => refusedEdit },
   );
   await console_.start();
   base = console_.address ?? '';
@@ -129,7 +133,7 @@ afterAll(async () => {
 const get = async <T>(path: string): Promise<T> => {
   const response = await fetch(base + path);
   expect(response.status, path).toBe(200);
-  const body: T = await response.json();
+  const body = (await response.json()) as T;
   return body;
 };
 const post = (path: string, body: unknown): Promise<Response> =>
@@ -297,7 +301,7 @@ describe('safety of the server', () => {
     const address = blocker.address();
     const port = address && typeof address === 'object' ? address.port : 0;
     const deps = { bus, site: SITE, log: silentLogger, metrics: noMetrics, clock: systemClock };
-    const rest = { version: '', state, objects };
+    const rest = { version: '', state, objects, refusedEdit: async () => null };
     const taken = new Console(deps, { bind: { host: '127.0.0.1', port }, ...rest });
     await expect(taken.start()).rejects.toMatchObject({ code: 'PORT_TAKEN' });
     await taken.stop();
@@ -336,6 +340,14 @@ describe('the page', () => {
       const crane = page.locator('[data-camera=crane]');
       expect(await crane.getAttribute('class')).toContain('unwatched');
       expect(await crane.textContent()).toContain('nobody looks');
+
+      const notice = page.locator('#refused');
+      expect(await notice.isVisible()).toBe(false);
+      refusedEdit = { at: toTimestamp(Date.now()), why: 'site.yaml:3:1: <b>no</b>' };
+      await notice.getByText('site.yaml:3:1: <b>no</b>').waitFor();
+      expect(await get<SiteView>('/api/v1/cameras')).toMatchObject({ refusedEdit });
+      refusedEdit = null;
+      await notice.waitFor({ state: 'hidden' });
 
       const incident = incidentOf('live', { openedAt: toTimestamp(Date.now()), rule: '<b>rule</b>' });
       await announce(incident);

@@ -10,6 +10,7 @@ import { BanksmanError } from '../../runtime/errors.ts';
 import type { Component } from '../../runtime/lifecycle.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
+import type { RefusedEdit } from '../../runtime/refused_edit.ts';
 import type { ObjectStore } from '../../runtime/stores/objects/types.ts';
 import type { StateReader } from '../../runtime/stores/state/types.ts';
 import { createApi } from './api.ts';
@@ -31,6 +32,8 @@ export interface ConsoleOptions {
   version: string;
   state: StateReader;
   objects: ObjectStore;
+  /** Why the edited site file is not active. */
+  refusedEdit: () => Promise<RefusedEdit | null>;
 }
 
 /** Each holds a connection and a queue. */
@@ -51,9 +54,16 @@ export class Console implements Component {
   constructor(deps: ConsoleDeps, options: ConsoleOptions) {
     this.#deps = deps;
     this.#options = options;
-    const { state } = options;
+    const { state, refusedEdit } = options;
     this.#cameras = new CameraViews({ bus: deps.bus, site: deps.site, clock: deps.clock, state });
-    this.#live = new Live({ bus: deps.bus, clock: deps.clock, log: deps.log, state, cameras: this.#cameras });
+    this.#live = new Live({
+      bus: deps.bus,
+      clock: deps.clock,
+      log: deps.log,
+      state,
+      cameras: this.#cameras,
+      refusedEdit,
+    });
     this.#producer = deps.bus.producer();
   }
 
@@ -95,7 +105,7 @@ export class Console implements Component {
 
   #routes(): Hono {
     const { site, clock, log, metrics } = this.#deps;
-    const { version, state, objects } = this.#options;
+    const { version, state, objects, refusedEdit } = this.#options;
     const app = new Hono();
     app.use(guard(metrics));
     app.use(bodyLimit({ maxSize: MAX_BODY_BYTES }));
@@ -116,7 +126,16 @@ export class Console implements Component {
     });
     app.route(
       '/',
-      createApi({ site, version, clock, state, objects, producer: this.#producer, cameras: this.#cameras }),
+      createApi({
+        site,
+        version,
+        clock,
+        state,
+        objects,
+        producer: this.#producer,
+        cameras: this.#cameras,
+        refusedEdit,
+      }),
     );
     this.#events(app);
     app.notFound((c) => c.json({ error: 'no such address; see /openapi.json' }, 404));

@@ -2,12 +2,22 @@ import type { Bus } from '../../runtime/bus/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { parseMessage } from '../../runtime/messages/schemas.ts';
+import type { RefusedEdit } from '../../runtime/refused_edit.ts';
 import type { StateReader, StoredIncident } from '../../runtime/stores/state/types.ts';
 import type { CameraViews } from './cameras.ts';
 
 export interface LiveMessage {
-  event: 'camera' | 'removed' | 'incident' | 'ping';
+  event: 'site' | 'camera' | 'removed' | 'incident' | 'ping';
   data: string;
+}
+
+interface LiveDeps {
+  bus: Bus;
+  clock: Clock;
+  log: Logger;
+  state: StateReader;
+  cameras: CameraViews;
+  refusedEdit: () => Promise<RefusedEdit | null>;
 }
 
 /** What a slow browser may have waiting before it is cut off; it reconnects and reads all again. */
@@ -23,7 +33,7 @@ const DIRTY_LIMIT_MS = 15_000;
  * tell *which* incident to read again: what is shown is always what is stored.
  */
 export class Live {
-  readonly #deps: { bus: Bus; clock: Clock; log: Logger; state: StateReader; cameras: CameraViews };
+  readonly #deps: LiveDeps;
   readonly #followers = new Set<Follower>();
   /** Incidents to read again, with the time when that was noticed. */
   readonly #dirty = new Map<string, number>();
@@ -31,7 +41,7 @@ export class Live {
   readonly #abort = new AbortController();
   readonly #loops: Promise<void>[] = [];
 
-  constructor(deps: { bus: Bus; clock: Clock; log: Logger; state: StateReader; cameras: CameraViews }) {
+  constructor(deps: LiveDeps) {
     this.#deps = deps;
   }
 
@@ -86,6 +96,7 @@ export class Live {
   }
 
   async #sayCameras(): Promise<void> {
+    this.#sayChanged('site', 'site', JSON.stringify({ refusedEdit: await this.#deps.refusedEdit() }));
     const views = await this.#deps.cameras.all();
     const ids = new Set(views.map((view) => view.id));
     for (const view of views) this.#sayChanged(`camera ${view.id}`, 'camera', JSON.stringify(view));
@@ -111,7 +122,7 @@ export class Live {
     }
   }
 
-  #sayChanged(key: string, event: 'camera' | 'incident', data: string): void {
+  #sayChanged(key: string, event: 'site' | 'camera' | 'incident', data: string): void {
     if (this.#said.get(key) === data) return;
     this.#said.set(key, data);
     this.#say({ event, data });

@@ -37,7 +37,16 @@ export const camera = z
   .openapi('Camera');
 
 export const site = z
-  .object({ site: z.string(), version: z.string(), now: time, cameras: z.array(camera) })
+  .object({
+    site: z.string(),
+    version: z.string(),
+    now: time,
+    refusedEdit: z
+      .object({ at: time, why: z.string() })
+      .nullable()
+      .describe('The site file as it is now was refused: why. The one before it is active.'),
+    cameras: z.array(camera),
+  })
   .openapi('Site');
 
 const judged = z.object({ by: z.string(), note: z.string().nullable(), at: time }).nullable();

@@ -1,5 +1,6 @@
 /** What the API answers, shared with the page as types. Times are ISO 8601 UTC. */
 import type { CameraStatus, Incident, Mute } from '../../runtime/messages/types.ts';
+import type { RefusedEdit } from '../../runtime/refused_edit.ts';
 
 export interface CameraView extends Omit<CameraStatus, 'site' | 'camera'> {
   id: string;
@@ -13,9 +14,10 @@ export interface CameraView extends Omit<CameraStatus, 'site' | 'camera'> {
 export interface SiteView {
   site: string;
   version: string;
-  cameras: CameraView[];
-  /** Edited site file refused, or null. */
   now: string;
+  /** Why the edited site file was refused; null where what it says is active. */
+  refusedEdit: RefusedEdit | null;
+  cameras: CameraView[];
 }
 
 export interface IncidentPage {

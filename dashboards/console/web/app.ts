@@ -421,9 +421,20 @@ function connection(kind: 'live' | 'lost', text: string): void {
   elements.alarm.textContent = 'No connection to banksman: what is below may be out of date.';
 }
 
+/** An edit of the site file that is not active, until it is mended. */
+function drawRefused(refused: SiteView['refusedEdit']): void {
+  const notice = find('refused', HTMLElement);
+  notice.hidden = refused === null;
+  notice.textContent =
+    refused === null
+      ? ''
+      : `The edited site file was refused (${new Date(refused.at).toLocaleTimeString()}); the one before stays active.\n${refused.why}`;
+}
+
 async function loadAll(): Promise<void> {
   const site = await getJson<SiteView>('/api/v1/cameras');
   elements.site.textContent = site.site;
+  drawRefused(site.refusedEdit);
   for (const id of [...cameras.keys()]) {
     if (!site.cameras.some((camera) => camera.id === id)) {
       cameras.delete(id);
@@ -459,6 +470,11 @@ function follow(): void {
     cameras.set(camera.id, camera);
     drawCamera(camera);
     drawTotals();
+  });
+  events.addEventListener('site', (event) => {
+    heard();
+    const { refusedEdit }: Pick<SiteView, 'refusedEdit'> = JSON.parse(event.data);
+    drawRefused(refusedEdit);
   });
   events.addEventListener('removed', (event) => {
     heard();
