@@ -37,7 +37,12 @@ export default {
       from: { path: '^ingest/camera\\.ts$' },
       to: { path: '^node_modules/(zod|yaml|sharp|prom-client|onnxruntime-node)/', reachable: true },
     },
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     {
       name: 'nothing-of-tests-in-the-product',
       severity: 'error',
@@ -52,6 +57,10 @@ export default {
     parser: 'swc',
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs', '.json', '.node'], exportsFields: ['exports'], conditionNames: ['node', 'import', 'require', 'default'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.mjs', '.json', '.node'],
+      exportsFields: ['exports'],
+      conditionNames: ['node', 'import', 'require', 'default'],
+    },
   },
 };

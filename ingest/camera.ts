@@ -2,6 +2,7 @@
  * The process of one camera for one RTSP session; forked by the ingest agent, see `ipc.ts`. Lean: what
  * it loads is paid for by every camera.
  */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { connectLocalBus } from '../runtime/bus/local/client.ts';
 import type { Bus } from '../runtime/bus/types.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -12,7 +13,13 @@ import { cameraKey, TOPICS } from '../runtime/messages/topics.ts';
 import type { CameraAttention } from '../runtime/messages/types.ts';
 import { fromTimestamp } from '../runtime/time.ts';
 import { Counters } from './counters.ts';
-import { type AgentToCamera, type CameraToAgent, type ConfigureMessage, HEARTBEAT_MS } from './ipc.ts';
+import {
+  type AgentToCamera,
+  type CameraToAgent,
+  type ConfigureMessage,
+  HEARTBEAT_MS,
+  type MetricSample,
+} from './ipc.ts';
 import { FramePublisher } from './publish.ts';
 import { H264Decoder } from './rtsp/decoder.ts';
 import { RtspSource } from './rtsp/source.ts';
@@ -145,9 +152,19 @@ function sayStatus(): void {
   void say(status);
 }
 
+/** Coarser than in the roles: with many cameras a timer a millisecond would cost more than it tells. */
+const LOOP_RESOLUTION_MS = 5;
+const loopDelay = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+loopDelay.enable();
+
 function report(): void {
-  const resident = process.memoryUsage.rss();
-  void say({ type: 'metrics', counters: counters.take(), gauges: [['camera_rss_bytes', {}, resident]], samples: [] });
+  const delayMs = Math.max(0, loopDelay.percentile(99) / 1e6 - LOOP_RESOLUTION_MS);
+  loopDelay.reset();
+  const gauges: MetricSample[] = [
+    ['camera_rss_bytes', {}, process.memoryUsage.rss()],
+    ['camera_event_loop_delay_p99_seconds', {}, delayMs / 1000],
+  ];
+  void say({ type: 'metrics', counters: counters.take(), gauges, samples: [] });
 }
 
 process.on('message', (message: AgentToCamera) => {

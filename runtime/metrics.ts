@@ -43,6 +43,10 @@ export const METRICS = Object.freeze({
   camera_restarts_total: counter('Restarts of the camera process.', 'camera'),
   camera_reconnects_total: counter('Sessions that ended, by reason code.', 'camera', 'reason'),
   camera_rss_bytes: gauge('Resident memory of the camera process.', 'camera'),
+  camera_event_loop_delay_p99_seconds: gauge(
+    '99th percentile of event-loop delay in the camera process over the last second.',
+    'camera',
+  ),
   camera_clock_offset_seconds: gauge('Camera clock (RTCP sender report) minus ours.', 'camera'),
   access_units_total: counter('Encoded pictures received.', 'camera'),
   access_units_damaged_total: counter('Encoded pictures after a loss, up to the next key picture.', 'camera'),
@@ -84,6 +88,11 @@ export const METRICS = Object.freeze({
   bus_lag_records: gauge('Records that a group has not acknowledged yet.', 'group', 'topic'),
   bus_frames_bytes: gauge('Bytes of frames held in memory by the local bus.'),
   bus_records_total: counter('Records that the local bus took.', 'topic'),
+  bus_records_expired_unread_total: counter(
+    'Records that retention removed before a group had acknowledged them.',
+    'group',
+    'topic',
+  ),
   dead_letters_total: counter('Messages that could not be parsed or delivered.', 'topic', 'reason'),
 
   evidence_bytes_total: counter('Bytes of evidence written.', 'kind'),
