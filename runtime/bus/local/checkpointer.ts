@@ -30,6 +30,7 @@ export class Checkpointer {
   #running: Promise<void> | undefined;
   #answered: ((error: string | null) => void) | undefined;
   #failed = false;
+  #lastError: string | null = null;
 
   constructor(path: string, db: DatabaseSync, writes: GroupCommit, log: Logger | undefined) {
     this.#path = path;
@@ -83,7 +84,10 @@ export class Checkpointer {
     });
     // Listeners for the life of the thread: one a question would stay behind each time the other won.
     worker.on('message', ({ error }: CheckpointAnswer) => this.#answered?.(error));
-    worker.on('exit', () => this.#answered?.('its thread ended'));
+    worker.on('exit', () => {
+      this.#failed = true;
+      this.#answered?.('its thread ended');
+    });
     return worker;
   }
 
@@ -93,6 +97,10 @@ export class Checkpointer {
     worker.postMessage(mode);
     const error = await promise;
     this.#answered = undefined;
-    if (error !== null) this.#log?.warn({ mode, reason: error }, 'checkpoint of the bus log failed');
+    // Once for as long as it lasts: it is tried again every second.
+    if (error !== null && error !== this.#lastError) {
+      this.#log?.warn({ mode, reason: error }, 'checkpoint of the bus log failed');
+    }
+    this.#lastError = error;
   }
 }

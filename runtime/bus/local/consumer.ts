@@ -106,7 +106,11 @@ export class LocalConsumer implements Consumer {
       await stopped;
       await this.#spec.options.onRevoked?.(partitions);
       await this.#commit(feeds);
-      for (const feed of feeds) this.#feeds.delete(partitionId(feed.topic, feed.partition));
+      for (const feed of feeds) {
+        const id = partitionId(feed.topic, feed.partition);
+        // Taken for being slow, it may have been given back meanwhile: that feed is a new one.
+        if (this.#feeds.get(id) === feed) this.#feeds.delete(id);
+      }
     });
   }
 
@@ -131,12 +135,13 @@ export class LocalConsumer implements Consumer {
 
   #commit(feeds: readonly PartitionFeed[]): Promise<void> {
     const commit = async (): Promise<void> => {
-      const positions = feeds.flatMap((feed) => feed.uncommitted ?? []);
-      if (positions.length === 0) return;
-      await this.#membership?.commit(positions);
-      for (const { topic, partition, offset } of positions) {
-        this.#feeds.get(partitionId(topic, partition))?.committed(offset);
-      }
+      const moved = feeds.flatMap((feed) => {
+        const position = feed.uncommitted;
+        return position === undefined ? [] : [{ feed, position }];
+      });
+      if (moved.length === 0) return;
+      await this.#membership?.commit(moved.map(({ position }) => position));
+      for (const { feed, position } of moved) feed.committed(position.offset);
     };
     const result = this.#committing.then(commit);
     this.#committing = result.catch(() => undefined);

@@ -88,6 +88,96 @@ describe('Engine', () => {
     expect(again.offset).toBe(last.offset + 1);
   });
 
+  it('goes on with what is left for a group that lags behind retention, and counts what it missed', async () => {
+    const missed = new Map<string, number>();
+    const metrics: Metrics = {
+      set() {},
+      observe() {},
+      remove() {},
+      inc: (name, labels, value = 1) => {
+        if (name !== 'bus_records_expired_unread_total') return;
+        missed.set(
+          `${labels?.['group']} ${labels?.['topic']}`,
+          value + (missed.get(`${labels?.['group']} ${labels?.['topic']}`) ?? 0),
+        );
+      },
+    };
+    const { engine, bus } = open({ metrics });
+    const producer = bus.producer();
+    const send = async (values: string[]): Promise<void> => {
+      for (const value of values) await producer.send('tracks.v1', { key: 'a', value: Buffer.from(value) });
+    };
+    await send(['0', '1', '2', '3']);
+    const held: string[] = [];
+    const slow = bus.consumer(
+      'slow',
+      ['tracks.v1'],
+      (delivery) => {
+        held.push(text(delivery));
+        if (text(delivery) === '0') delivery.ack();
+      },
+      { maxInFlight: 2 },
+    );
+    const quick = bus.consumer('quick', ['tracks.v1'], (delivery) => delivery.ack());
+    await slow.start();
+    await quick.start();
+    await eventually(async () => {
+      expect(held).toEqual(['0', '1', '2']);
+      expect((await quick.lag()).every(({ lag }) => lag === 0)).toBe(true);
+      expect((await slow.lag()).reduce((sum, { lag }) => sum + lag, 0)).toBe(3);
+    });
+    await slow.stop();
+    await clock.advance(49 * HOUR);
+    await send(['4', '5']);
+    await engine.enforceRetention();
+    expect([...missed]).toEqual([['slow tracks.v1', 3]]);
+
+    const again: string[] = [];
+    const back = bus.consumer('slow', ['tracks.v1'], (delivery) => {
+      again.push(text(delivery));
+      delivery.ack();
+    });
+    await back.start();
+    await eventually(async () => {
+      expect(again).toEqual(['4', '5']);
+      expect((await back.lag()).every(({ lag }) => lag === 0)).toBe(true);
+    });
+    await engine.enforceRetention();
+    expect([...missed]).toEqual([['slow tracks.v1', 3]]);
+  });
+
+  it('keeps delivering and committing to a member that lost its partitions and got them back', async () => {
+    const { engine, bus } = open({ rebalanceLimitMs: 50 });
+    const producer = bus.producer();
+    const send = async (value: string): Promise<void> => {
+      for (let i = 0; i < 20; i++) await producer.send('tracks.v1', { key: `yard/${i}`, value: Buffer.from(value) });
+    };
+    const letGo = Promise.withResolvers<void>();
+    let revoked = 0;
+    const seen: string[] = [];
+    const first = bus.consumer(
+      'g',
+      ['tracks.v1'],
+      (delivery) => {
+        seen.push(text(delivery));
+        delivery.ack();
+      },
+      { onRevoked: () => (revoked++ === 0 ? letGo.promise : undefined) },
+    );
+    await first.start();
+    const other = new LocalBus(engine.session({ copy: true }));
+    await other.consumer('g', ['tracks.v1'], () => {}, { onError: () => {} }).start();
+    // Back to the first, which has not yet let them go.
+    other.abort();
+    letGo.resolve();
+    await send('new');
+    await eventually(async () => {
+      expect(seen.filter((each) => each === 'new')).toHaveLength(20);
+      expect((await bus.lag()).every(({ lag }) => lag === 0)).toBe(true);
+    });
+    await first.stop();
+  });
+
   it('forgets a removed key of a compacted topic after a day, and no other', async () => {
     const { engine, bus } = open();
     const producer = bus.producer();

@@ -60,6 +60,8 @@ export class Engine {
   readonly #timers: NodeJS.Timeout[] = [];
   #checkpointer: Checkpointer | undefined;
   #retention: Promise<void> = Promise.resolve();
+  /** By group and topic, of the retention under way. */
+  readonly #expiredUnread = new Map<string, { group: string; topic: string; records: number }>();
 
   /** Opens the log. @throws BanksmanError STORE_FAILED, BUS_STORE_FULL */
   constructor(options: EngineOptions) {
@@ -74,6 +76,7 @@ export class Engine {
       maxBytes: options.maxBytes ?? 8e9,
       clock,
       onAppended: (topic, partition) => this.#appended(topic, partition),
+      onExpired: (topic, partition, first, end) => this.#expired(topic, partition, first, end),
     });
     for (const spec of topics.filter(({ policy }) => policy === 'frames')) {
       const reserve = (partition: number, count: number): number =>
@@ -180,7 +183,13 @@ export class Engine {
   enforceRetention(): Promise<void> {
     this.#retention = this.#retention
       .then(() => this.#store.enforceRetention())
-      .catch((error: unknown) => this.#log?.error({ err: error }, 'retention of the bus log failed'));
+      .catch((error: unknown) => this.#log?.error({ err: error }, 'retention of the bus log failed'))
+      .finally(() => {
+        for (const unread of this.#expiredUnread.values()) {
+          this.#log?.warn(unread, 'retention removed records that a group had not read');
+        }
+        this.#expiredUnread.clear();
+      });
     return this.#retention;
   }
 
@@ -231,6 +240,18 @@ export class Engine {
     if (waiters === undefined) return;
     this.#waiters.delete(partitionId(topic, partition));
     for (const wake of waiters) wake();
+  }
+
+  #expired(topic: string, partition: number, first: number, end: number): void {
+    for (const [group, positions] of this.#committed) {
+      const offset = positions.get(partitionId(topic, partition))?.offset ?? end;
+      const records = end - Math.max(first, offset);
+      if (records <= 0) continue;
+      this.#metrics.inc('bus_records_expired_unread_total', { group, topic }, records);
+      const unread = this.#expiredUnread.get(`${group}\n${topic}`) ?? { group, topic, records: 0 };
+      unread.records += records;
+      this.#expiredUnread.set(`${group}\n${topic}`, unread);
+    }
   }
 
   /** Resolves when the partition grows, or when `signal` aborts. */

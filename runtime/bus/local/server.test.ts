@@ -4,7 +4,9 @@ import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { eventually } from '../compliance_support.ts';
+import { smallDisk } from '../../stores/objects/small_disk.ts';
+import { collect, eventually } from '../compliance_support.ts';
+import type { Delivery } from '../types.ts';
 import { connectLocalBus } from './client.ts';
 import { lockDataDir } from './lock.ts';
 import { busSocketPath } from './paths.ts';
@@ -148,6 +150,64 @@ describe('LocalBusServer', () => {
     process.off('warning', onWarning);
     slow.destroy();
     await bus.close();
+  });
+
+  it('refuses with a code while the disk is full, loses nothing it took, and goes on when there is room', async ({
+    skip,
+  }) => {
+    const disk = await smallDisk('6m');
+    if (!disk) return skip('no small disk can be mounted here');
+    const ballast = join(disk.path, 'ballast');
+    const open = async () => {
+      const server = new LocalBusServer({ dataDir: disk.path });
+      await server.start();
+      return { server, bus: await connectLocalBus(server.socketPath) };
+    };
+    let { server, bus } = await open();
+    try {
+      const taken: number[] = [];
+      const send = async (number: number): Promise<void> => {
+        const value = Buffer.alloc(20_000);
+        value.writeUInt32LE(number);
+        await bus.producer().send('incidents.v1', { key: 'a', value });
+        taken.push(number);
+      };
+      await send(0);
+      const deliveries: Delivery[] = [];
+      const consumer = bus.consumer('g', ['incidents.v1'], (delivery) => void deliveries.push(delivery));
+      await consumer.start();
+      const lag = async (): Promise<number> => (await consumer.lag()).reduce((sum, each) => sum + each.lag, 0);
+      writeFileSync(ballast, Buffer.alloc(4_000_000));
+      let number = 1;
+      const full = { code: 'BUS_STORE_FULL', retryable: true };
+      await expect(
+        (async () => {
+          for (; ; number++) await send(number);
+        })(),
+      ).rejects.toMatchObject(full);
+      await expect(send(number)).rejects.toMatchObject(full);
+      // What it has is delivered also now; that it was read cannot be written down yet.
+      await eventually(() => expect(deliveries).toHaveLength(taken.length));
+      for (const delivery of deliveries) delivery.ack();
+      await expect(send(number)).rejects.toMatchObject(full);
+
+      rmSync(ballast);
+      await send(number);
+      await eventually(() => expect(deliveries).toHaveLength(taken.length));
+      deliveries.at(-1)?.ack();
+      await eventually(async () => expect(await lag()).toBe(0));
+      await consumer.stop();
+      await bus.close();
+      await server.stop();
+      ({ server, bus } = await open());
+      const kept = await collect(bus.tail('incidents.v1', 'earliest', { stopAtEnd: true }));
+      expect(kept.map(({ value }) => value?.readUInt32LE(0))).toEqual(taken);
+      expect((await bus.lag()).filter(({ lag }) => lag > 0)).toEqual([]);
+    } finally {
+      await bus.close();
+      await server.stop();
+      await disk.remove();
+    }
   });
 
   it('drops a connection that does not speak its protocol, and serves the others', async () => {

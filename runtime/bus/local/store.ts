@@ -22,6 +22,8 @@ export interface StoreOptions {
   clock: Clock;
   /** New records can be read. */
   onAppended: (topic: string, partition: number) => void;
+  /** Retention has removed these of a topic that is no table: from `first` up to, without, `end`. */
+  onExpired: (topic: string, partition: number, first: number, end: number) => void;
 }
 
 /** The topics on disk, group offsets, and blocks of frame offsets: one SQLite database. */
@@ -170,6 +172,7 @@ export class RecordStore {
     await this.#commit.held;
     if (this.#closed) return 0;
     const started = performance.now();
+    const first = table.start;
     let count = 0;
     try {
       this.#db.exec('BEGIN IMMEDIATE');
@@ -180,6 +183,7 @@ export class RecordStore {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw storeError(error, this.#options.path);
     }
+    if (count > 0 && !table.compacted) this.#options.onExpired(table.topic, table.partition, first, table.start);
     const took = performance.now() - started;
     this.#slice = Math.max(10, Math.min(5_000, Math.round(took > SLICE_MS ? this.#slice / 2 : this.#slice * 1.2)));
     await yieldLoop();
