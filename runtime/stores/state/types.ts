@@ -86,7 +86,10 @@ export type StateChange =
   | { kind: 'picture'; site: string; camera: string; captureTime: Timestamp; jpeg: Buffer }
   /** Of a revision not higher than the stored one: refused. */
   | { kind: 'incident'; incident: Incident }
-  /** May come before its incident. One item a key; of a revision lower than the stored one: refused. */
+  /**
+   * May come before its incident. One item a key; of a revision lower than the stored one: refused. Without
+   * bytes: it could not be had or was removed, and is forgotten.
+   */
   | { kind: 'evidence'; evidence: Evidence }
   /**
    * May come before its incident. `acknowledge` and `reject`: the newest `at` holds. `label`: the note
