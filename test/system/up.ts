@@ -53,12 +53,20 @@ export class Up {
     this.env = env;
   }
 
-  /** Writes the site file, pulls the model from the test data, starts and waits until all roles are ready. */
-  static async start(site: SiteObject, env: Record<string, string> = {}): Promise<Up> {
+  /**
+   * Writes the site file, pulls the model from the test data, starts and waits until all roles are ready.
+   * @param files by name, to lie beside the site file.
+   */
+  static async start(
+    site: SiteObject,
+    env: Record<string, string> = {},
+    files: Record<string, string> = {},
+  ): Promise<Up> {
     const dir = await mkdtemp(join(tmpdir(), 'banksman-'));
     const up = new Up(dir, { BANKSMAN_MODELS_DIR: join(dir, 'models'), NO_COLOR: '1', ...env });
     const pulled = await banksman(['models', 'pull', 'yolox-nano', '--from', YOLOX_NANO], up.env);
     if (pulled.code !== 0) throw new Error(`models pull: ${pulled.stderr}`);
+    for (const [name, content] of Object.entries(files)) await writeFile(join(dir, name), content);
     await up.write(site);
     await up.launch();
     return up;
