@@ -16,6 +16,8 @@ const exec = promisify(execFile);
 /** What a site file holds, as an object; `site`, `data_dir` and free ports are filled in. */
 export type SiteObject = Record<string, unknown>;
 
+export type RoleName = 'sink' | 'process' | 'console' | 'ingest' | 'camera';
+
 export interface CommandResult {
   code: number;
   stdout: string;
@@ -55,18 +57,18 @@ export class Up {
 
   /**
    * Writes the site file, pulls the model from the test data, starts and waits until all roles are ready.
-   * @param files by name, to lie beside the site file.
+   * @param prepare what else must lie in its folder before.
    */
   static async start(
     site: SiteObject,
     env: Record<string, string> = {},
-    files: Record<string, string> = {},
+    prepare: (dir: string) => Promise<void> = async () => undefined,
   ): Promise<Up> {
     const dir = await mkdtemp(join(tmpdir(), 'banksman-'));
     const up = new Up(dir, { BANKSMAN_MODELS_DIR: join(dir, 'models'), NO_COLOR: '1', ...env });
     const pulled = await banksman(['models', 'pull', 'yolox-nano', '--from', YOLOX_NANO], up.env);
     if (pulled.code !== 0) throw new Error(`models pull: ${pulled.stderr}`);
-    for (const [name, content] of Object.entries(files)) await writeFile(join(dir, name), content);
+    await prepare(dir);
     await up.write(site);
     await up.launch();
     return up;
@@ -158,13 +160,18 @@ export class Up {
     return family(this.pid);
   }
 
-  /** The process of a role, or the first camera process for `camera`. */
-  role(name: 'sink' | 'process' | 'console' | 'ingest' | 'camera'): ProcessInfo | undefined {
-    return this.family().find(({ args }) =>
+  /** The processes of a role: one, or as many as there are cameras. */
+  roles(name: RoleName): ProcessInfo[] {
+    return this.family().filter(({ args }) =>
       name === 'camera'
         ? args.some((arg) => arg.endsWith('ingest/camera.ts'))
         : args.includes(name) && args.includes(CLI),
     );
+  }
+
+  /** The process of a role, or the first camera process for `camera`. */
+  role(name: RoleName): ProcessInfo | undefined {
+    return this.roles(name)[0];
   }
 
   /** SIGTERM and wait. @returns the exit code. */
