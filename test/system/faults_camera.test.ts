@@ -148,16 +148,24 @@ describe.skipIf(!HAS_TEST_DATA)('in the middle of an incident', { timeout: 120_0
     expect(of('freezing').filter(({ transition }) => transition === 'closed')).toEqual([]);
   });
 
-  test('corrupt access units: the picture is lost for a moment, nothing else', async () => {
+  test('corrupt access units: nobody has left, nobody is seen, by name; then the same session goes on', async () => {
     const { id } = await inSight('dying');
     const runs = new Set(tracks.filter(({ camera }) => camera === 'dying').map(({ runId }) => runId));
     const processes = up.family().map(({ pid }) => pid);
-    await dying.corrupt(STREAM, 25);
-    const at = Date.now();
-    await until('a look after it', () =>
-      tracks.some((t) => t.camera === 'dying' && t.kind === 'looked' && Date.parse(t.from) > at + 2_000),
-    );
+    const from = of('dying').length;
+    const errors = async (): Promise<number> =>
+      metricSum(await up.metrics(), 'decode_errors_total', { camera: 'dying' });
+    const before = await errors();
+    await dying.corrupt(STREAM, 50);
+    const blind = await until('it to be said', async () => {
+      const seen = await tile('dying');
+      return seen.state === 'blind' && seen;
+    });
+    expect(blind.reason).toBe('STREAM_UNDECODABLE');
+    await until('it to be unobserved', () => newest('dying')?.state === 'unobserved');
+    await until('it to be counted', async () => (await errors()) > before);
     expect((await inSight('dying')).id).toBe(id);
+    oneIncident('dying', id, from);
     expect(new Set(tracks.filter(({ camera }) => camera === 'dying').map(({ runId }) => runId))).toEqual(runs);
     expect(
       processes.filter((pid) => !isAlive(pid)),
