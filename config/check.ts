@@ -26,7 +26,9 @@ export function formatProblems(problems: readonly Problem[], options: FormatOpti
   const lines = source?.replace(/^\uFEFF/, '').split(/\r?\n/);
   return problems
     .map((problem) => {
-      const where = paint(color, 1, `${file}:${problem.line}:${problem.column}:`);
+      // A file that cannot be read has no lines.
+      const place = problem.code === 'CONFIG_NOT_FOUND' ? file : `${file}:${problem.line}:${problem.column}`;
+      const where = paint(color, 1, `${place}:`);
       const label = paint(color, kind === 'error' ? 31 : 33, `${kind}:`);
       const head = `${where} ${label} ${printable(problem.message)} ${paint(color, 2, `[${problem.code}]`)}`;
       const shown = lines === undefined ? [] : excerpt(lines[problem.line - 1] ?? '', problem, color);
@@ -40,7 +42,8 @@ const WIDEST = 120;
 /** The line as it stands and a caret under the place; secrets in it are covered. */
 function excerpt(line: string, problem: Problem, color: boolean): string[] {
   const safe = coverSecrets(line, problem);
-  if (safe.trim() === '') return [];
+  // What could not be read as text says nothing to people either.
+  if (safe.trim() === '' || safe.includes('\uFFFD')) return [];
   const column = Math.min(problem.column, safe.length + 1);
   // Far to the right the line is cut on the left, so that the caret stays in sight.
   const from = column > WIDEST ? column - WIDEST / 2 : 0;

@@ -40,8 +40,8 @@ export async function loadSite(path: string, options: LoadOptions = {}): Promise
   let text: string;
   try {
     text = await readFile(path, 'utf8');
-  } catch {
-    return wholeFile('CONFIG_NOT_FOUND', `${ERRORS.CONFIG_NOT_FOUND.message}: ${path}`);
+  } catch (cause) {
+    return wholeFile('CONFIG_NOT_FOUND', whyUnreadable(cause));
   }
   return loadSiteText(text, path, options);
 }
@@ -49,6 +49,9 @@ export async function loadSite(path: string, options: LoadOptions = {}): Promise
 /** As `loadSite`, from text; paths in it are relative to the folder of `path`. */
 export function loadSiteText(text: string, path: string, options: LoadOptions = {}): LoadResult {
   if (text.length > MAX_BYTES) return wholeFile('CONFIG_SYNTAX', `the site file is larger than ${MAX_BYTES} bytes`);
+  if (text.includes('\0')) {
+    return wholeFile('CONFIG_SYNTAX', 'the site file is not text in UTF-8', 'Save it as UTF-8 in your editor.');
+  }
   const parsed = parseTree(text);
   const { tree, problems } = parsed;
   if (tree.root.value === null && problems.length === 0) {
@@ -66,6 +69,14 @@ export function loadSiteText(text: string, path: string, options: LoadOptions = 
   const warnings = sortProblems(siteWarnings(config, tree));
   const sourceHash = createHash('sha256').update(text).digest('hex');
   return { config, configHash: hashOf(asWritten), canonical, sourceHash, warnings };
+}
+
+function whyUnreadable(cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'there is no such site file';
+  if (code === 'EISDIR') return 'the site file is a folder';
+  if (code === 'EACCES' || code === 'EPERM') return 'this user may not read the site file';
+  return `${ERRORS.CONFIG_NOT_FOUND.message} (${String(code)})`;
 }
 
 function wholeFile(code: 'CONFIG_NOT_FOUND' | 'CONFIG_SYNTAX' | 'CONFIG_MISSING_KEY', message: string, mend?: string) {
@@ -92,9 +103,13 @@ function believable(parsed: Parsed, all: Problem[]): Problem[] {
 
 const place = ({ line, column }: Problem): string => `${line}:${column}`;
 
+/** A path of a site file in `folder`; `~/` is the user's home. */
+export function absolutePath(folder: string, path: string): string {
+  return resolve(folder, path.startsWith('~/') ? join(homedir(), path.slice(2)) : path);
+}
+
 function withAbsolutePaths(config: SiteConfig, folder: string): SiteConfig {
-  const absolute = (path: string): string =>
-    resolve(folder, path.startsWith('~/') ? join(homedir(), path.slice(2)) : path);
+  const absolute = (path: string): string => absolutePath(folder, path);
   const secret = (ref: SecretRef | null): SecretRef | null =>
     ref && 'file' in ref ? { file: absolute(ref.file) } : ref;
   const cameras = Object.entries(config.cameras).map(([id, camera]) => [

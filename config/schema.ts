@@ -82,7 +82,7 @@ export const siteSchema = z
         type: z.enum(['local']).describe('local: hosted by `banksman up`.').default('local'),
         frames: z
           .strictObject({
-            max_bytes: byteSize.describe('Frames held in memory; the oldest go first.').prefault('128MB'),
+            max_bytes: byteSize.describe('Frames held in memory; the oldest go first.').prefault('96MB'),
             max_age_s: seconds.min(1).describe('Older frames go.').default(300),
           })
           .prefault({})

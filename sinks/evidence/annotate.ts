@@ -3,6 +3,10 @@ import sharp from 'sharp';
 import { asError, BanksmanError } from '../../runtime/errors.ts';
 import type { Box, Point, Polygon, Severity } from '../../runtime/messages/types.ts';
 
+// No picture is drawn twice, and threads of its own would each keep memory.
+sharp.cache(false);
+sharp.concurrency(1);
+
 export interface AnnotatedBox {
   box: Box;
   /** Null: no label. */
