@@ -89,6 +89,23 @@ test.each([
   expect(process.exitCode).toBe(2);
 });
 
+test('of seqinfo.ini only the frame rate is needed', () => {
+  write('A', 25, '0.9');
+  writeFileSync(join(folder, 'A/seqinfo.ini'), '[Sequence]\r\nframeRate=25\r\n');
+  const [sequence] = readMotFolder(folder);
+  if (!sequence) throw new Error('no sequence');
+  expect([sequence.width, sequence.height]).toEqual([780, 340]);
+  expect(scoreMot(countMot(truthOf('A'), trackSequence(sequence))).idf1).toBe(1);
+});
+
+test('boxes that reach beyond the picture stay as they are', () => {
+  write('A', 25, '0.9');
+  writeFileSync(join(folder, 'A/seqinfo.ini'), '[Sequence]\nframeRate=25\nimWidth=300\nimHeight=300\n');
+  const [sequence] = readMotFolder(folder);
+  if (!sequence) throw new Error('no sequence');
+  expect(scoreMot(countMot(truthOf('A'), trackSequence(sequence))).motp).toBeLessThan(0.05);
+});
+
 test('a sequence without its frame rate, or with a page instead of rows, is named', () => {
   write('A', 5, '1');
   writeFileSync(join(folder, 'A/seqinfo.ini'), '[Sequence]\nimWidth=960\nimHeight=540\n');

@@ -32,24 +32,33 @@ export function readMotFolder(folder: string): MotSequence[] {
 
 function readSequence(folder: string, name: string): MotSequence {
   const infoFile = join(folder, name, 'seqinfo.ini');
-  if (!existsSync(infoFile)) throw usage(infoFile, 'is missing: frameRate, imWidth and imHeight are read from it');
+  if (!existsSync(infoFile)) throw usage(infoFile, 'is missing: frameRate is read from it');
   const info = new Map<string, number>();
   for (const line of readFileSync(infoFile, 'utf8').split('\n')) {
     const [key, value] = line.split('=');
     if (key && value !== undefined) info.set(key.trim().toLowerCase(), Number(value));
   }
-  const positive = (key: string): number => {
-    const value = info.get(key.toLowerCase());
+  const positive = (key: string, otherwise?: number): number => {
+    const value = info.get(key.toLowerCase()) ?? otherwise;
     if (value === undefined || !(value > 0)) throw usage(infoFile, `${key} is missing or not above 0`);
     return value;
   };
+  /** Without the picture's size its boxes have to tell. */
+  const extent = (edge: (row: MotRow) => number): number =>
+    detections.reduce((most, row) => Math.max(most, edge(row)), 1);
   const detections = readRows(join(folder, name, 'det', 'det.txt'));
   const truthFile = join(folder, name, 'gt', 'gt.txt');
   return {
     name,
     frameRate: positive('frameRate'),
-    width: positive('imWidth'),
-    height: positive('imHeight'),
+    width: positive(
+      'imWidth',
+      extent((row) => row.x + row.width),
+    ),
+    height: positive(
+      'imHeight',
+      extent((row) => row.y + row.height),
+    ),
     frames: lookedFrames(detections, info.get('seqlength')),
     truth: existsSync(truthFile) ? readRows(truthFile).filter((row) => row.conf !== 0) : null,
   };

@@ -1,4 +1,5 @@
 import type { Box } from '../../runtime/messages/types.ts';
+import type { Axis } from './motion.ts';
 
 /** 0 for a box that is turned inside out. */
 export function area([x1, y1, x2, y2]: Box): number {
@@ -28,4 +29,37 @@ const VEHICLES: readonly string[] = ['car', 'truck', 'bus', 'train'];
 /** Classes that detectors take for one another from one frame to the next are one kind. */
 export function kindOf(name: string): string {
   return VEHICLES.includes(name) ? 'vehicle' : name;
+}
+
+/** Where a box stands and how large it is, in picture heights. */
+export function measure(
+  [x1, y1, x2, y2]: Box,
+  aspect: number,
+): { x: number; y: number; width: number; height: number } {
+  return {
+    x: ((x1 + x2) / 2) * aspect,
+    y: y2,
+    width: Math.max(1e-4, (x2 - x1) * aspect),
+    height: Math.max(1e-4, y2 - y1),
+  };
+}
+
+/** The box of what stands there; clamped to the picture, as detections are. */
+export function boxAt(
+  { x, y, width, height }: { x: Axis; y: Axis; width: number; height: number },
+  aspect: number,
+): Box {
+  const left = (x.position - width / 2) / aspect;
+  const right = (x.position + width / 2) / aspect;
+  return [unit(left), unit(y.position - height), unit(right), unit(y.position)];
+}
+
+/** `share` 0: `a`; 1: `b`. */
+export function between(a: Box, b: Box, share: number): Box {
+  const edge = (index: 0 | 1 | 2 | 3): number => a[index] + share * (b[index] - a[index]);
+  return [edge(0), edge(1), edge(2), edge(3)];
+}
+
+function unit(value: number): number {
+  return Math.min(1, Math.max(0, value));
 }

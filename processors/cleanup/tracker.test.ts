@@ -44,6 +44,30 @@ describe('trackSample', () => {
     expect([right, left]).toEqual(first);
   });
 
+  test.each([5, 2.5])('somebody who runs keeps his id at %d samples a second', (fps) => {
+    const player = new Player();
+    const all = new Set<string>();
+    // 2 box heights a second.
+    for (let step = 0; step < 2 * fps; step++) {
+      for (const id of ids(player.look(step / fps, [person(0.1 + (step / fps) * 0.34, 0.7)]))) all.add(id);
+    }
+    expect(all.size).toBe(1);
+  });
+
+  test('a false box beside somebody known for long does not take over from him', () => {
+    const player = new Player();
+    const doubtful = (x: number, height: number): Detection => ({
+      class: 'person',
+      score: 0.7,
+      box: [x - 0.05, 0.7 - height, x + 0.05, 0.7],
+    });
+    for (let frame = 0; frame < 60; frame++) player.look(frame / 30, [doubtful(0.5, 0.3)]);
+    for (let frame = 60; frame < 70; frame++) player.look(frame / 30, [doubtful(0.5, 0.3), doubtful(0.515, 0.25)]);
+    for (let frame = 70; frame < 80; frame++) {
+      expect(ids(player.look(frame / 30, [doubtful(0.51, 0.265)]))).toEqual(['0.00-0']);
+    }
+  });
+
   test('somebody hidden for a second keeps his id; somebody else far away gets a new one', () => {
     const player = new Player();
     for (let step = 0; step < 10; step++) player.look(step / 5, [person(0.2 + step * 0.02, 0.7)]);

@@ -1,6 +1,6 @@
 import type { Box, Detection, Point, Track } from '../../runtime/messages/types.ts';
-import { assign } from './assignment.ts';
-import { iou, kindOf } from './boxes.ts';
+import { associate } from './association.ts';
+import { between, boxAt, kindOf, measure } from './boxes.ts';
 import { type Axis, correctAxis, holdAxis, type Motion, predictAxis, startAxis } from './motion.ts';
 
 /** A detection that passed the filters. `high`: it may start a track; else it only keeps one alive. */
@@ -70,11 +70,18 @@ export interface TrackerOptions {
   overlapWeight: number;
   /** Association costs (negative log-likelihood) at which a new object is as likely. */
   limit: number;
+  /**
+   * Where several tracks may be one detection: by how much rather one that was found on the sample before,
+   * and one that has been known for a second.
+   */
+  foundBonus: number;
+  knownBonus: number;
   /** IoU with the predicted box that a low detection must reach. */
   lowIou: number;
-  /** Sum of scores, and detections, that confirm a track. */
+  /** Sum of scores, detections, and seconds since the first that confirm a track. */
   confirmEvidence: number;
   confirmHits: number;
+  confirmAge: number;
   /** Score that confirms a track at once, unless nobody looked for a while before. */
   confirmSure: number;
   /** Looked seconds without a detection after which a track ends; tentative ones, too. */
@@ -96,16 +103,19 @@ export const TRACKER_DEFAULTS: TrackerOptions = Object.freeze({
   positionNoise: 0.065,
   sizeNoise: 0.15,
   sizeChange: 0.15,
-  tails: 3,
-  headPenalty: 0.3,
+  tails: 4,
+  headPenalty: 0.1,
   overlapWeight: 0.8,
   limit: 0.2,
+  foundBonus: 1,
+  knownBonus: 1,
   lowIou: 0.5,
   confirmEvidence: 1,
   confirmHits: 2,
+  confirmAge: 0.15,
   confirmSure: 0.6,
   keep: 2.4,
-  keepTentative: 0.3,
+  keepTentative: 0.2,
   maxStep: 1,
   maxGap: 10,
   maxTracks: 200,
@@ -206,92 +216,6 @@ function predict(track: TrackState, time: number, looked: number, options: Track
   };
 }
 
-/** Where a box stands and how large it is, in picture heights. */
-function measure([x1, y1, x2, y2]: Box, aspect: number): { x: number; y: number; width: number; height: number } {
-  return {
-    x: ((x1 + x2) / 2) * aspect,
-    y: y2,
-    width: Math.max(1e-4, (x2 - x1) * aspect),
-    height: Math.max(1e-4, y2 - y1),
-  };
-}
-
-/** Clamped to the picture, as detections are. */
-function boxAt({ x, y, width, height }: Pick<TrackState, 'x' | 'y' | 'width' | 'height'>, aspect: number): Box {
-  const left = (x.position - width / 2) / aspect;
-  const right = (x.position + width / 2) / aspect;
-  return [unit(left), unit(y.position - height), unit(right), unit(y.position)];
-}
-
-/** `share` 0: `a`; 1: `b`. */
-function between(a: Box, b: Box, share: number): Box {
-  const edge = (index: 0 | 1 | 2 | 3): number => a[index] + share * (b[index] - a[index]);
-  return [edge(0), edge(1), edge(2), edge(3)];
-}
-
-function unit(value: number): number {
-  return Math.min(1, Math.max(0, value));
-}
-
-/**
- * Candidate of each track, -1 for none. High detections first, over all tracks; then low ones, where they
- * lie on what is left (Zhang et al., "ByteTrack", 2022).
- */
-function associate(tracks: readonly TrackState[], sample: Sample, options: TrackerOptions): number[] {
-  const { candidates, aspect } = sample;
-  const boxes = tracks.map((track) => boxAt(track, aspect));
-  const costs = tracks.map((track, row) =>
-    candidates.map((candidate) =>
-      candidate.high ? cost(track, boxes[row] ?? track.box, candidate, aspect, options) : Number.POSITIVE_INFINITY,
-    ),
-  );
-  const found = assign(costs, options.limit);
-  const rest = tracks.map((track, row) =>
-    candidates.map((candidate) => {
-      if (candidate.high || (found[row] ?? -1) >= 0 || track.tentative) return Number.POSITIVE_INFINITY;
-      if (kindOf(candidate.class) !== kindOf(track.class)) return Number.POSITIVE_INFINITY;
-      return 1 - iou(boxes[row] ?? track.box, candidate.box);
-    }),
-  );
-  assign(rest, 1 - options.lowIou).forEach((column, row) => {
-    if (column >= 0) found[row] = column;
-  });
-  return found;
-}
-
-/** Negative log-likelihood that this is where the track is now, positions in its own heights. */
-function cost(
-  track: TrackState,
-  predicted: Box,
-  candidate: Candidate,
-  aspect: number,
-  options: TrackerOptions,
-): number {
-  if (kindOf(candidate.class) !== kindOf(track.class)) return Number.POSITIVE_INFINITY;
-  const { x, y, width, height } = measure(candidate.box, aspect);
-  const scale = Math.sqrt(track.height * height);
-  const noise = options.positionNoise * scale;
-  const deviationX = Math.sqrt(track.x.pp + noise * noise);
-  const deviationY = Math.sqrt(track.y.pp + noise * noise);
-  const { tails, sizeNoise } = options;
-  const foot = surprise((y - track.y.position) / deviationY, tails);
-  // Whoever steps behind something loses his feet, not his head.
-  const head = surprise((y - height - track.y.position + track.height) / deviationY, tails);
-  return (
-    surprise((x - track.x.position) / deviationX, tails) +
-    Math.min(foot, head + options.headPenalty) +
-    surprise(Math.log(height / track.height) / sizeNoise, tails) +
-    surprise(Math.log(width / track.width) / (2 * sizeNoise), tails) +
-    Math.log((deviationX / scale) * (deviationY / scale)) -
-    options.overlapWeight * iou(predicted, candidate.box)
-  );
-}
-
-/** −log of Student's density relative to its peak. */
-function surprise(z: number, tails: number): number {
-  return ((tails + 1) / 2) * Math.log1p((z * z) / tails);
-}
-
 function correct(track: TrackState, candidate: Candidate, sample: Sample, options: TrackerOptions): TrackState {
   const { x, y, width, height } = measure(candidate.box, sample.aspect);
   const noise = options.positionNoise * track.height;
@@ -323,7 +247,9 @@ function correct(track: TrackState, candidate: Candidate, sample: Sample, option
     missed: 0,
     hits,
     evidence,
-    tentative: track.tentative && (hits < options.confirmHits || evidence < options.confirmEvidence),
+    tentative:
+      track.tentative &&
+      (hits < options.confirmHits || evidence < options.confirmEvidence || track.age < options.confirmAge),
   };
 }
 
