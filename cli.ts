@@ -1,13 +1,23 @@
 /** Every command, thin: options here, work in `cli/` and the parts of the product. */
 import { Command, Option } from 'commander';
+import type { ModelsCommandOptions } from './cli/models.ts';
+import type { ProbeOptions } from './cli/probe.ts';
 import { VERSION } from './cli/version.ts';
-import { asError, BanksmanError } from './runtime/errors.ts';
+import { asError } from './runtime/errors.ts';
 
-const program = new Command('banksman')
+// A reader that goes away, as `head` does, ends a command quietly, unless the command has its own mind about it.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  if (process.stdout.listenerCount('error') === 1) process.exit(0);
+});
+
+export const program = new Command('banksman')
   .description('Watches live cameras for people where a machine can hurt them, and says when it cannot see.')
   .version(VERSION)
   .showHelpAfterError('(see banksman --help)')
-  .configureHelp({ showGlobalOptions: true })
+  .addHelpText('after', () =>
+    example('banksman models pull yolox-nano', 'banksman check -c site.yaml', 'banksman up -c site.yaml'),
+  )
   .exitOverride((error) => {
     process.exit(error.exitCode === 0 ? 0 : 2);
   });
@@ -15,7 +25,9 @@ const program = new Command('banksman')
 const configOption = (): Option =>
   new Option('-c, --config <file>', 'the site file').default('site.yaml').env('BANKSMAN_CONFIG');
 const jsonOption = (): Option => new Option('--json', 'print JSON for programs');
-const example = (...lines: string[]): string => `\nExample:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
+function example(...lines: string[]): string {
+  return `\nExample${lines.length === 1 ? '' : 's'}:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
+}
 
 /** Runs an action; its number is the exit code, its errors are told with what, where and how to mend. */
 function action<Args extends unknown[]>(run: (...args: Args) => Promise<number>): (...args: Args) => Promise<void> {
@@ -23,9 +35,9 @@ function action<Args extends unknown[]>(run: (...args: Args) => Promise<number>)
     try {
       process.exitCode = await run(...args);
     } catch (thrown) {
-      const { exitCodeOf } = await import('./cli/role.ts');
+      const { displayOf, exitCodeOf } = await import('./cli/role.ts');
       const error = asError(thrown);
-      process.stderr.write(`${error instanceof BanksmanError ? error.toDisplay() : error.stack}\n`);
+      process.stderr.write(`${displayOf(error)}\n`);
       process.exitCode = exitCodeOf(error);
     }
   };
@@ -76,6 +88,9 @@ program
   .description('connect to a camera once and say what it sends and what to write in the site file')
   .option('--username <name>', 'user of the camera')
   .option('--password-env <NAME>', 'environment variable that holds the password', 'BANKSMAN_PASSWORD')
+  .addOption(new Option('--transport <how>', 'how pictures come').choices(['tcp', 'udp']).default('tcp'))
+  .option('--tls-ca-file <file>', 'rtsps: certificate of your own authority')
+  .option('--no-tls-verify', 'rtsps: accept any certificate')
   .option('--timeout <duration>', 'how long to wait for pictures', '15s')
   .addOption(jsonOption())
   .addHelpText(
@@ -86,9 +101,7 @@ program
     ),
   )
   .action(
-    action(async (url: string, options: { username?: string; passwordEnv: string; timeout: string; json?: boolean }) =>
-      (await import('./cli/probe.ts')).probeCommand(url, options),
-    ),
+    action(async (url: string, options: ProbeOptions) => (await import('./cli/probe.ts')).probeCommand(url, options)),
   );
 
 program
@@ -145,35 +158,50 @@ program
     ),
   );
 
-const models = program.command('models').description('model manifests and their weights');
+const models = program
+  .command('models')
+  .description('model manifests and their weights')
+  .addHelpText('after', example('banksman models list', 'banksman models pull yolox-nano'));
+const modelsConfigOption = (): Option => new Option('-c, --config <file>', 'as the `models` of this site file say');
 models
   .command('list')
   .description('every manifest, and whether its weights are here')
+  .addOption(modelsConfigOption())
   .addOption(jsonOption())
   .addHelpText('after', example('banksman models list'))
-  .action(action(async (options: { json?: boolean }) => (await import('./cli/models.ts')).list(options)));
+  .action(action(async (options: ModelsCommandOptions) => (await import('./cli/models.ts')).list(options)));
 models
   .command('pull')
   .argument('<name>')
   .description('download the weights of a model, check and keep them')
+  .addOption(modelsConfigOption())
   .option('--from <file>', 'take a local file instead')
   .addHelpText(
     'after',
     example('banksman models pull yolox-nano', 'banksman models pull yolox-nano --from yolox_nano.onnx'),
   )
   .action(
-    action(async (name: string, options: { from?: string }) => (await import('./cli/models.ts')).pull(name, options)),
+    action(async (name: string, options: ModelsCommandOptions & { from?: string }) =>
+      (await import('./cli/models.ts')).pull(name, options),
+    ),
   );
 models
   .command('check')
   .argument('[name]')
   .description('checksum, signature and a warm-up run')
+  .addOption(modelsConfigOption())
   .addOption(jsonOption())
   .addHelpText('after', example('banksman models check yolox-nano'))
   .action(
-    action(async (name: string | undefined, options: { json?: boolean }) =>
+    action(async (name: string | undefined, options: ModelsCommandOptions) =>
       (await import('./cli/models.ts')).check(name, options),
     ),
   );
 
-await program.parseAsync();
+// Whoever mistypes an option of a command is sent to the help of that command.
+for (const command of [...program.commands, ...models.commands]) {
+  const path = command.parent === program ? command.name() : `models ${command.name()}`;
+  command.showHelpAfterError(`(see banksman ${path} --help)`);
+}
+
+if (process.argv[1] === import.meta.filename) await program.parseAsync();

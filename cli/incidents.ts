@@ -1,10 +1,13 @@
 import { wantsColor } from '../config/check.ts';
+import type { SiteConfig } from '../config/site.ts';
 import { BanksmanError } from '../runtime/errors.ts';
 import type { IncidentState } from '../runtime/messages/types.ts';
 import { EmbeddedStateReader } from '../runtime/stores/state/embedded.ts';
 import type { StoredIncident } from '../runtime/stores/state/types.ts';
 import { painter } from '../supervisor/screen.ts';
+import { unknownName } from './names.ts';
 import { loadOrThrow } from './role.ts';
+import { isRunning } from './running.ts';
 
 export interface IncidentsOptions {
   config: string;
@@ -16,6 +19,14 @@ export interface IncidentsOptions {
 }
 
 const PAGE = 500;
+
+/** The store may know cameras and rules that were taken out since; but a name nobody ever knew is a slip. */
+function nameMustBeKnown({ camera, rule }: IncidentsOptions, config: SiteConfig): void {
+  const cameras = Object.keys(config.cameras);
+  const rules = config.rules.map(({ id }) => id);
+  if (camera !== undefined && !cameras.includes(camera)) throw unknownName('--camera', 'camera', camera, cameras);
+  if (rule !== undefined && !rules.includes(rule)) throw unknownName('--rule', 'rule', rule, rules);
+}
 
 /** Incidents of the store, newest first; works while nothing runs as well. */
 export async function incidents(options: IncidentsOptions): Promise<number> {
@@ -40,12 +51,17 @@ export async function incidents(options: IncidentsOptions): Promise<number> {
     cursor = page.cursor;
   } while (cursor !== null && found.length < limit);
   await state.close();
+  if (found.length === 0) nameMustBeKnown(options, config);
 
   if (options.json) {
     process.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
     return 0;
   }
   if (found.length === 0) process.stdout.write('no incidents\n');
+  // Silence of something that does not run must not be taken for safety.
+  if (!(await isRunning(config.data_dir))) {
+    process.stderr.write('banksman up does not run for this site file: nobody looks now\n');
+  }
   const paint = painter(wantsColor(process.stdout, process.env));
   for (const incident of found) {
     const style = incident.state === 'closed' ? 'dim' : incident.state === 'open' ? 'red' : 'yellow';

@@ -5,7 +5,7 @@ import { asError, BanksmanError } from '../runtime/errors.ts';
 import { writeRefusedEdit } from '../runtime/refused_edit.ts';
 import { toTimestamp } from '../runtime/time.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
-import { knownModels, verifyModels } from './models.ts';
+import { knownModels, manifestsNamedIn, verifyModels } from './models.ts';
 
 export interface ReloadOutput {
   applied: (lines: string[]) => void;
@@ -33,13 +33,13 @@ export async function reload(supervisor: Supervisor, path: string, output: Reloa
 /** @returns why it was refused, or null. */
 async function tryReload(supervisor: Supervisor, path: string, output: ReloadOutput): Promise<string | null> {
   const { config: active } = supervisor.loaded;
-  const next = await loadSite(path, { models: await knownModels(active.models.manifests) });
+  const next = await loadSite(path, { models: await knownModels(await manifestsNamedIn(path)) });
   if ('problems' in next) return formatProblems(next.problems, { file: path });
   if (next.configHash === supervisor.loaded.configHash) return null;
   if (next.config.site !== active.site || next.config.data_dir !== active.data_dir) {
     return 'site and data_dir cannot change while it runs: stop banksman up and start it again';
   }
-  const [missing] = await verifyModels(next.config);
+  const [missing] = await verifyModels(next.config, path);
   if (missing) return missing.toDisplay();
   const { lines } = await supervisor.apply(next);
   supervisor.metrics.inc('config_reloads_total', { result: 'applied' });

@@ -8,10 +8,11 @@ import type { Bus } from '../runtime/bus/types.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { asError, BanksmanError } from '../runtime/errors.ts';
 import type { Component } from '../runtime/lifecycle.ts';
-import { createLogger, type Logger } from '../runtime/log.ts';
+import type { Logger } from '../runtime/log.ts';
 import { reportProcess } from '../runtime/process_metrics.ts';
 import { PrometheusMetrics } from '../runtime/prometheus.ts';
 import { type RoleToSupervisor, runRole } from '../runtime/role.ts';
+import { commandLogger } from './terminal_log.ts';
 import { VERSION } from './version.ts';
 
 /** What every component of a role is given. */
@@ -35,7 +36,21 @@ export interface Role {
 
 /** Exit code 2 means that the user has to mend something first. */
 export function exitCodeOf(error: unknown): 1 | 2 {
-  return error instanceof BanksmanError && (error.code.startsWith('CONFIG_') || error.code === 'USAGE') ? 2 : 1;
+  return error instanceof BanksmanError && (error.code.startsWith('CONFIG_') || USAGE_CODES.has(error.code)) ? 2 : 1;
+}
+
+/** Names on the command line that name nothing, and what belongs to the configuration without being the site file. */
+const USAGE_CODES: ReadonlySet<string> = new Set([
+  'USAGE',
+  'MODEL_UNKNOWN',
+  'BUS_UNKNOWN_TOPIC',
+  'MODEL_MANIFEST_INVALID',
+]);
+
+/** What, where, how to mend it; only for a mistake of banksman itself the stack as well. */
+export function displayOf(error: Error): string {
+  if (error instanceof BanksmanError) return error.toDisplay();
+  return `${new BanksmanError('INTERNAL').toDisplay()}\n${error.stack}`;
 }
 
 /** A configuration that is in use. */
@@ -80,7 +95,7 @@ export async function runRoleCommand(
   configPath: string,
   make: (context: RoleContext) => Promise<Role>,
 ): Promise<number> {
-  const log = createLogger(name);
+  const log = commandLogger(name, 'info');
   const say = (message: RoleToSupervisor): Promise<void> =>
     new Promise((resolve) => {
       if (!process.connected || !process.send) return resolve();
@@ -119,14 +134,17 @@ export async function runRoleCommand(
   } catch (thrown) {
     const error = asError(thrown);
     const known = error instanceof BanksmanError;
-    log.fatal(known ? { code: error.code, where: error.where } : { err: error }, error.message);
+    // For people it is told below, with the way to mend it.
+    if (process.stderr.isTTY !== true) {
+      log.fatal(known ? { code: error.code, where: error.where } : { err: error }, error.message);
+    }
     await say({
       type: 'failed',
       code: known ? error.code : 'INTERNAL',
       message: error.message,
       ...(known && error.where !== undefined ? { where: error.where } : {}),
     });
-    if (!process.send) process.stderr.write(`${known ? error.toDisplay() : error.stack}\n`);
+    if (!process.send) process.stderr.write(`${displayOf(error)}\n`);
     return exitCodeOf(error);
   }
 }

@@ -1,9 +1,9 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { BanksmanError } from '../runtime/errors.ts';
 import { readRefusedEdit } from '../runtime/refused_edit.ts';
 import { LocalObjectStore } from '../runtime/stores/objects/local.ts';
 import { EmbeddedStateReader } from '../runtime/stores/state/embedded.ts';
+import { unknownName } from './names.ts';
 import { type Role, type RoleContext, runRoleCommand } from './role.ts';
 import { VERSION } from './version.ts';
 
@@ -16,6 +16,9 @@ const evidenceDir = (dataDir: string): string => join(dataDir, 'evidence');
 export async function role(name: RoleCommandName, configPath: string, only?: string): Promise<never> {
   const make = { ingest, process: processors, sink: sinks, console: console_ }[name];
   const names = only?.split(',').map((part) => part.trim());
+  // Before the bus is asked for: this can be told without one.
+  if (name === 'process' && names) known(names, (await import('../processors/registry.ts')).PROCESSORS);
+  if (name === 'sink' && names) known(names, (await import('../sinks/registry.ts')).SINKS);
   // The channel to the supervisor, and native threads, would keep a process alive that has stopped.
   process.exit(await runRoleCommand(name, configPath, (context) => make(context, names)));
 }
@@ -78,6 +81,6 @@ function known<Name extends string>(names: string[] | undefined, all: readonly N
   return names.map((name) => {
     const found = all.find((one) => one === name);
     if (found) return found;
-    throw new BanksmanError('USAGE', { where: '--only', message: `there is no ${name}; there are ${all.join(', ')}` });
+    throw unknownName('--only', 'part', name, all);
   });
 }

@@ -26,13 +26,18 @@ export async function status(options: { config: string; json?: boolean }): Promi
     ),
   );
   await state.close();
+  // What nobody refreshes and nobody will: it does not connect, it is not running.
+  if (!running) for (const camera of cameras) Object.assign(camera, { state: 'stopped', watched: false });
   if (options.json) {
     const report = { site: config.site, running, now: toTimestamp(now), configHash, cameras };
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     return running ? 0 : 1;
   }
   const paint = painter(wantsColor(process.stdout, process.env));
-  if (!running) process.stdout.write(`${paint('banksman up does not run for this site file', 'red')}\n`);
+  if (!running)
+    process.stdout.write(
+      `${paint('banksman up does not run for this site file', 'red')}: banksman up -c ${options.config}\n`,
+    );
   for (const camera of cameras) {
     const watched = camera.watched ? paint('watched    ', 'green') : paint('not watched', 'red');
     process.stdout.write(`${watched} ${cameraLine({ ...camera, site: config.site, camera: camera.id }, paint)}\n`);

@@ -2,8 +2,9 @@ import { connectLocalBus } from '../runtime/bus/local/client.ts';
 import { busSocketPath } from '../runtime/bus/local/paths.ts';
 import type { Message } from '../runtime/bus/types.ts';
 import { BanksmanError } from '../runtime/errors.ts';
-import { cameraKey, topicSpec } from '../runtime/messages/topics.ts';
+import { cameraKey, TOPICS, topicSpec } from '../runtime/messages/topics.ts';
 import { toTimestamp } from '../runtime/time.ts';
+import { didYouMean, unknownName } from './names.ts';
 import { loadOrThrow } from './role.ts';
 
 export interface TailOptions {
@@ -16,12 +17,10 @@ export interface TailOptions {
 /** Follows a topic until Ctrl-C; one record a line. */
 export async function tail(topicGiven: string, options: TailOptions): Promise<number> {
   const topic = topicGiven.replace(/^banksman\./, '');
-  if (!topicSpec(topic)) throw new BanksmanError('BUS_UNKNOWN_TOPIC', { where: topicGiven });
+  if (!topicSpec(topic)) throw unknownTopic(topicGiven, topic);
   const { config } = await loadOrThrow(options.config);
   if (options.camera !== undefined && config.cameras[options.camera] === undefined) {
-    throw new BanksmanError('USAGE', {
-      message: `no camera ${options.camera}; there are ${Object.keys(config.cameras).join(', ') || 'none'}`,
-    });
+    throw unknownName('--camera', 'camera', options.camera, Object.keys(config.cameras));
   }
   const bus = await connectLocalBus(busSocketPath(config.data_dir));
   const abort = new AbortController();
@@ -35,6 +34,12 @@ export async function tail(topicGiven: string, options: TailOptions): Promise<nu
   }
   await bus.close();
   return 0;
+}
+
+function unknownTopic(given: string, topic: string): BanksmanError {
+  const names = Object.values(TOPICS).map(({ name }) => name);
+  const mend = `${didYouMean(topic, names)}Topics are ${names.join(', ')}.`;
+  return new BanksmanError('BUS_UNKNOWN_TOPIC', { where: given, mend });
 }
 
 /** The value's own fields beside where it lies; frames without their pictures. */

@@ -2,15 +2,15 @@ import { fileURLToPath } from 'node:url';
 import { formatProblems, wantsColor } from '../config/check.ts';
 import { SiteWatcher } from '../config/watch.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { createLogger, type Logger } from '../runtime/log.ts';
-import { readableLogLine } from '../supervisor/log_lines.ts';
+import type { Logger } from '../runtime/log.ts';
 import { type Paint, painter, showChanges } from '../supervisor/screen.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { parseDuration } from './duration.ts';
-import { knownModels, verifyModels } from './models.ts';
+import { knownModels, manifestsNamedIn, verifyModels } from './models.ts';
 import { reload } from './reload.ts';
 import { loadOrThrow } from './role.ts';
 import { StopSignal } from './stop_signal.ts';
+import { commandLogger, roleLineWriter } from './terminal_log.ts';
 import { VERSION } from './version.ts';
 
 export interface UpOptions {
@@ -22,20 +22,23 @@ const CLI = fileURLToPath(new URL('../cli.ts', import.meta.url));
 
 /** Runs everything until Ctrl-C, SIGTERM or the end of `--for`. @returns the exit code. */
 export async function up(options: UpOptions): Promise<number> {
-  const durationMs = options.for === undefined ? undefined : parseDuration(options.for);
+  const durationMs = options.for === undefined ? undefined : parseDuration(options.for, '--for');
   const path = options.config;
   // For people on a terminal, JSON lines for programs otherwise.
   const tty = process.stdout.isTTY === true;
   const color = wantsColor(process.stdout, process.env);
   const paint = painter(color);
-  const log = createLogger('up', process.env['BANKSMAN_LOG_LEVEL'] ?? (tty ? 'error' : 'info'));
+  const log = commandLogger('up', 'warn');
   const write = (line: string): void => {
     process.stdout.write(`${line}\n`);
   };
 
+  // Cameras are not left alone because a reader of the output has gone.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  const writeRoleLine = roleLineWriter('warn');
   const stop = new StopSignal();
-  const loaded = await loadOrThrow(path, { models: await knownModels() });
-  const [missing] = await verifyModels(loaded.config);
+  const loaded = await loadOrThrow(path, { models: await knownModels(await manifestsNamedIn(path)) });
+  const [missing] = await verifyModels(loaded.config, path);
   if (missing) throw missing;
   if (loaded.warnings.length > 0) write(formatProblems(loaded.warnings, { file: path, color, kind: 'warning' }));
 
@@ -46,8 +49,7 @@ export async function up(options: UpOptions): Promise<number> {
     clock: systemClock,
     log,
     onLine: (role, line) => {
-      const shown = tty ? readableLogLine(role, line, paint) : line;
-      if (shown !== null) process.stderr.write(`${shown}\n`);
+      writeRoleLine(role, line);
     },
   });
   // A second Ctrl-C does not wait for anybody. What was committed stays.

@@ -28,18 +28,15 @@ const NO_TIME = 0xffffffffffffffffn;
 /** One session with the camera, decoded, measured and closed. @throws BanksmanError RTSP_STALLED, RTSP_ENDED. */
 export async function probeStream(options: ProbeStreamOptions): Promise<ProbedStream> {
   const { url, credentials, transport, timeoutMs, measureS } = options;
+  // What is an enumeration can only be given here, not as a property. The jitter buffer would make times of its own.
   const pipeline = new gstreamer.Pipeline(
-    'rtspsrc name=camera latency=50 ! rtph264depay ! h264parse config-interval=-1 ' +
-      '! video/x-h264,stream-format=byte-stream,alignment=au ! tee name=both ' +
+    `rtspsrc name=camera protocols=${transport} latency=50 buffer-mode=none ${options.tlsVerify ? '' : 'tls-validation-flags=no-flags '}` +
+      '! rtph264depay ! h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au ! tee name=both ' +
       'both. ! queue ! gdppay ! appsink name=units sync=false max-buffers=500 drop=false ' +
       'both. ! queue ! avdec_h264 max-threads=1 ! appsink name=pictures sync=false max-buffers=1 drop=true',
   );
   const camera = element(pipeline.findChild('camera'));
   camera['location'] = url.uri;
-  // The jitter buffer would make times of its own.
-  camera['buffer-mode'] = 0;
-  camera['protocols'] = transport === 'udp' ? 1 : 4;
-  if (!options.tlsVerify) camera['tls-validation-flags'] = 0;
   // Properties, not launch text, which errors may repeat.
   if (credentials) {
     camera['user-id'] = credentials.username;

@@ -81,10 +81,12 @@ export async function modelsCheck(
     if (name !== undefined || check.code !== 'MODEL_NOT_PULLED') checks.push(check);
   }
   const text = checks
-    .map((check) => (check.ok ? `${check.id}: right, ${check.runMs?.toFixed(0)} ms a run` : check.message))
+    .map((check) =>
+      check.ok ? `${check.id}: right, ${check.runMs?.toFixed(0)} ms a run (${check.path})` : check.message,
+    )
     .join('\n');
   return {
-    ok: checks.every((check) => check.ok),
+    ok: checks.length > 0 && checks.every((check) => check.ok),
     checks,
     text: text || `no weights in ${registry.dir}: banksman models pull yolox-nano`,
   };
@@ -107,7 +109,7 @@ export async function checkModel(manifest: ModelManifest, path: string): Promise
     await session.run();
     const runMs = performance.now() - start;
     await session.release();
-    return { id, ok: true, sha256: session.sha256, path, runMs, code: null, message: '' };
+    return { id, ok: true, sha256: session.sha256, path, runMs: Math.round(runMs * 10) / 10, code: null, message: '' };
   } catch (error) {
     if (!(error instanceof BanksmanError)) throw error;
     return { id, ok: false, sha256: null, path, runMs: null, code: error.code, message: error.toDisplay() };

@@ -52,6 +52,8 @@ export async function loadManifest(path: string): Promise<ModelManifest> {
   try {
     document = parse(await readFile(path, 'utf8'));
   } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    if (/^E[A-Z]+$/.test(code)) throw invalid(`the manifest cannot be read (${code})`, cause);
     throw invalid(cause instanceof Error ? (cause.message.split('\n')[0] ?? 'unreadable') : 'unreadable', cause);
   }
   const result = manifestSchema.safeParse(document);

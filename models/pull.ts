@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, constants, copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Backoff } from '../runtime/backoff.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
@@ -32,25 +32,46 @@ export interface Pulled {
 /**
  * Brings the weights of a model to `path`: they appear there whole and checked, or not at all.
  * A download that breaks goes on where it stopped, in this call or the next.
- * @throws BanksmanError MODEL_DOWNLOAD_FAILED, MODEL_CHECKSUM_MISMATCH, MODEL_NOT_ONNX, USAGE (no such `from`)
+ * @throws BanksmanError MODEL_DOWNLOAD_FAILED, MODEL_CHECKSUM_MISMATCH, MODEL_NOT_ONNX, STORE_FAILED (the folder
+ *   cannot be written), USAGE (no such `from`)
  */
 export async function pullModel(manifest: ModelManifest, path: string, options: PullOptions = {}): Promise<Pulled> {
   if (options.from === undefined) {
     const present = await readWeights(manifest, path).catch(() => null);
     if (present) return { path, sha256: present.sha256, bytes: present.bytes.length, already: true };
   }
-  await mkdir(dirname(path), { recursive: true });
+  await mustBeWritable(dirname(path));
   if (options.from === undefined) return await pullFromUrls(manifest, path, options);
 
   const { from } = options;
   const bytes = await readFile(from).catch((cause: unknown) => {
-    throw new BanksmanError('USAGE', { where: from, message: 'the file given with --from cannot be read', cause });
+    throw new BanksmanError('USAGE', {
+      where: from,
+      message: 'the file given with --from cannot be read',
+      mend: 'Give the path of a weights file that is there.',
+      cause,
+    });
   });
   const sha256 = verifyWeights(manifest, bytes, from);
   const copy = `${path}.copy`;
   await copyFile(from, copy);
   await rename(copy, path);
   return { path, sha256, bytes: bytes.length, already: false };
+}
+
+async function mustBeWritable(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    throw new BanksmanError('STORE_FAILED', {
+      where: folder,
+      message: `the folder of the weights cannot be written (${code})`,
+      mend: 'Name another one in BANKSMAN_MODELS_DIR, or in models.dir of the site file.',
+      cause,
+    });
+  }
 }
 
 async function pullFromUrls(manifest: ModelManifest, path: string, options: PullOptions): Promise<Pulled> {

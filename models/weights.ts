@@ -23,7 +23,8 @@ export async function readWeights(manifest: ModelManifest, path: string): Promis
   } catch (cause) {
     throw new BanksmanError('MODEL_NOT_PULLED', {
       where: path,
-      message: `the weights of ${manifest.id} are not on this machine: banksman models pull ${manifest.id}`,
+      message: `the weights of ${manifest.id} are not on this machine`,
+      mend: `banksman models pull ${manifest.id}`,
       cause,
     });
   }

@@ -139,6 +139,11 @@ export const ERRORS = Object.freeze({
     'the camera sends black pictures',
     'Look for a cover, a lens cap, or a camera that has lost its light.',
   ),
+  CLOCK_STEPPED: spec(
+    true,
+    'the clock of this machine was set',
+    'Each camera begins a new session on the new time; let NTP slew the clock rather than step it.',
+  ),
   CAMERA_PROCESS_FAILED: spec(
     true,
     'the process of this camera ended by itself',
@@ -193,7 +198,7 @@ export const ERRORS = Object.freeze({
   // bus
   BUS_UNREACHABLE: spec(true, 'no bus answers', 'Start banksman up for this site file first.'),
   BUS_LOST: spec(true, 'the bus went away', 'The role ends and is started again by its supervisor.'),
-  BUS_UNKNOWN_TOPIC: spec(false, 'no topic of that name', 'See CONTRACTS for the topics.'),
+  BUS_UNKNOWN_TOPIC: spec(false, 'no topic of that name', 'Use one of the topics that the message lists.'),
   BUS_STORE_FULL: spec(true, 'the disk of the bus log is full', 'Make room on the disk that holds data_dir.'),
   MESSAGE_INVALID: spec(false, 'a message does not parse', 'It is in dead-letters.v1 with the reason.'),
 
@@ -244,6 +249,8 @@ export interface ErrorOptions {
   where?: string;
   /** What in particular, without secrets. Default: the table's message. */
   message?: string;
+  /** How to mend it, where more is known than the table can say. */
+  mend?: string;
   cause?: unknown;
 }
 
@@ -251,20 +258,18 @@ export interface ErrorOptions {
 export class BanksmanError extends Error {
   readonly code: ErrorCode;
   readonly where: string | undefined;
+  readonly mend: string;
 
   constructor(code: ErrorCode, options: ErrorOptions = {}) {
     super(options.message ?? ERRORS[code].message, options.cause === undefined ? {} : { cause: options.cause });
     this.name = 'BanksmanError';
     this.code = code;
     this.where = options.where;
+    this.mend = options.mend ?? ERRORS[code].mend;
   }
 
   get retryable(): boolean {
     return ERRORS[this.code].retryable;
-  }
-
-  get mend(): string {
-    return ERRORS[this.code].mend;
   }
 
   /** For people: `CODE where: what` and the way to mend it on a second line. */

@@ -1,3 +1,4 @@
+import { LOG_LEVELS } from '../runtime/log.ts';
 import type { Paint } from './screen.ts';
 
 interface LogLine {
@@ -9,11 +10,13 @@ interface LogLine {
   err?: { message?: string };
 }
 
+const STYLE: Readonly<Record<string, 'yellow' | 'red'>> = { warn: 'yellow', error: 'red', fatal: 'red' };
+
 /**
- * What a terminal shows of a role's log: warnings and worse, one line each; anything that is not a
+ * What a terminal shows of a role's log: `least` and worse, one line each; anything that is not a
  * log line (a crash, a library's word) as it is. @returns null for what is not shown. Pure.
  */
-export function readableLogLine(role: string, line: string, paint: Paint): string | null {
+export function readableLogLine(role: string, line: string, paint: Paint, least = 'warn'): string | null {
   if (line.trim() === '') return null;
   let entry: LogLine;
   try {
@@ -21,8 +24,8 @@ export function readableLogLine(role: string, line: string, paint: Paint): strin
   } catch {
     return paint(`${role}: ${line}`, 'dim');
   }
-  if (!['warn', 'error', 'fatal'].includes(entry.level)) return null;
+  if (LOG_LEVELS.indexOf(entry.level) < LOG_LEVELS.indexOf(least)) return null;
   const where = [entry.role ?? role, entry.camera].filter((part) => part !== undefined).join(' ');
   const what = [entry.code, entry.msg, entry.err?.message].filter((part) => part !== undefined).join(': ');
-  return `${paint(where, 'dim')} ${paint(what, entry.level === 'warn' ? 'yellow' : 'red')}`;
+  return `${paint(where, 'dim')} ${paint(what, STYLE[entry.level] ?? 'dim')}`;
 }
