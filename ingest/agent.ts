@@ -208,7 +208,8 @@ export class IngestAgent implements Component {
       const now = clock.now();
       for (const [name, { runner, reporter }] of this.#cameras) {
         const to = this.#watchedTo.get(name) ?? Number.NEGATIVE_INFINITY;
-        reporter.setWatched(now - to < runner.record.detect_within_s * 1_000);
+        // Time to come is of a clock that was set back since.
+        reporter.setWatched(Math.abs(now - to) < runner.record.detect_within_s * 1_000);
         runner.tick();
       }
       await clock.sleep(TICK_MS, signal);
@@ -222,7 +223,7 @@ export class IngestAgent implements Component {
       for await (const message of bus.tail(TOPICS.coverage.name, 'latest', { signal: this.#stopped.signal })) {
         const { site: from, camera, to, watched } = parseMessage('coverage.v1', message);
         if (from !== site || !watched || !this.#cameras.has(camera)) continue;
-        this.#watchedTo.set(camera, Math.max(this.#watchedTo.get(camera) ?? 0, fromTimestamp(to)));
+        this.#watchedTo.set(camera, fromTimestamp(to));
       }
     } catch (error) {
       if (!this.#stopped.signal.aborted) log.error({ err: error }, 'cannot follow coverage');

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openMemoryBus } from '../runtime/bus/local/memory.ts';
 import type { Bus } from '../runtime/bus/types.ts';
-import { systemClock } from '../runtime/clock.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
 import { decodeFrameHeaders, splitFrame } from '../runtime/messages/codec.ts';
 import { parseMessage } from '../runtime/messages/schemas.ts';
 import type { CameraRecord, FrameMeta, Observation } from '../runtime/messages/types.ts';
@@ -103,9 +103,9 @@ afterEach(async () => {
   await bus.close();
 });
 
-function start(changes: Partial<CameraRecord> = {}): CameraSession {
+function start(changes: Partial<CameraRecord> = {}, clock: Clock = systemClock): CameraSession {
   const started = new CameraSession({ ...CAMERA, ...changes }, 1, null, {
-    clock: systemClock,
+    clock,
     source: new RtspSource({
       ...{ url: server.url(PATH), credentials: null, transport: 'tcp', tls: CAMERA.tls },
       now: () => systemClock.monotonic(),
@@ -264,5 +264,15 @@ describe('a camera session on a real stream', { timeout: 60_000 }, () => {
     expect(counters.total('decode_errors_total')).toBe(1);
     expect(longestGapMs()).toBeLessThan(450);
     expect(ends).toEqual([]);
+  });
+
+  it.each([-3_600_000, 5_000])('ends by name when the clock of the machine is set by %i ms', async (step) => {
+    let offset = 0;
+    start({ ignore_masks: [] }, { ...systemClock, now: () => Date.now() + offset });
+    await until('frames', () => frames.length >= 3);
+    expect(ends).toEqual([]);
+    offset = step;
+    await until('the end', () => ends.length > 0);
+    expect(ends).toEqual(['CLOCK_STEPPED']);
   });
 });

@@ -27,6 +27,11 @@ const UNDECODABLE_MS = 3_000;
 const UNDECODABLE_LIMIT_MS = 20_000;
 /** Pictures that wait to be encoded: at 720p each is 1.4 MB. */
 const MAX_ENCODING = 2;
+/**
+ * The wall clock went so far off the one that never steps: capture times would never fit those of other
+ * machines and stages again, and all that reckons in them would wait for the past.
+ */
+const CLOCK_STEP_MS = 1_000;
 /** Without a picture for so long, time is accounted for by the clock. */
 const NO_PICTURE_MS = 1_500;
 
@@ -151,6 +156,11 @@ export class CameraSession {
   tick(): void {
     if (this.#over) return;
     const now = this.#deps.clock.monotonic();
+    const steppedMs = this.#deps.clock.now() - now - this.#wallOffsetMs;
+    if (Math.abs(steppedMs) > CLOCK_STEP_MS) {
+      this.#end('CLOCK_STEPPED', `the clock of this machine was set by ${Math.round(steppedMs / 1000)} s`);
+      return;
+    }
     const silentMs = now - this.#lastUnitAt;
     if (silentMs > Math.max(STALL_MIN_MS, 3 * this.#longestGapMs)) {
       this.#end('RTSP_STALLED', `no picture for ${Math.round(silentMs / 1000)} s`);

@@ -52,7 +52,8 @@ export class WatchedCameras implements Component {
     const key = cameraKey(this.#deps.site, camera);
     const to = this.#watchedTo.get(key);
     const limit = this.#limits.get(key);
-    return to !== undefined && limit !== undefined && this.#deps.clock.now() - to < limit;
+    // Time to come is of a clock that was set back since.
+    return to !== undefined && limit !== undefined && Math.abs(this.#deps.clock.now() - to) < limit;
   }
 
   #configure(key: string, camera: CameraRecord | null): void {

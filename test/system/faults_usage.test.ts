@@ -61,7 +61,7 @@ async function refused(args: string[], env: Record<string, string | undefined> =
   return ended;
 }
 
-describe('a call that cannot be right', () => {
+describe('a call that cannot be right', { timeout: 60_000 }, () => {
   test('an unknown option, command, duration, topic or name', async () => {
     const [option, command, duration, topic, only] = await Promise.all([
       refused(['up', '--confg', 'site.yaml']),
@@ -105,7 +105,7 @@ describe('a call that cannot be right', () => {
   });
 });
 
-describe.skipIf(!HAS_TEST_DATA)('a model that is not right', () => {
+describe.skipIf(!HAS_TEST_DATA)('a model that is not right', { timeout: 60_000 }, () => {
   test('not pulled, an HTML page, other bytes, an unknown name: said before anything starts', async () => {
     const path = await write({});
     const none = join(dir, 'no-models');
@@ -131,7 +131,7 @@ describe.skipIf(!HAS_TEST_DATA)('a model that is not right', () => {
   });
 });
 
-describe.skipIf(!HAS_TEST_DATA)('a machine that is not right', () => {
+describe.skipIf(!HAS_TEST_DATA)('a machine that is not right', { timeout: 60_000 }, () => {
   let taken: Server;
   let port: number;
 
@@ -175,7 +175,7 @@ describe.skipIf(!HAS_TEST_DATA)('a machine that is not right', () => {
     }
   });
 
-  test('another up has the data_dir; a secret is missing; Ctrl-C', { timeout: 60_000 }, async () => {
+  test('another up has the data_dir; a secret is missing; Ctrl-C', async () => {
     const gate = { url: 'rtsp://127.0.0.1:9/stream', username: '${FAULT_USER}', password: '${FAULT_PASSWORD}' };
     const path = await write({ cameras: { gate } });
     const first = start(['up', '-c', path]);

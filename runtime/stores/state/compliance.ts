@@ -83,6 +83,7 @@ export function stateStoreCompliance(name: string, make: () => Promise<StateUnde
       expect(gate?.watchedTo).toBe(at(1));
       expect(isWatched({ watchedTo: at(1) }, Date.parse(at(2.9)), 2)).toBe(true);
       expect(isWatched({ watchedTo: at(1) }, Date.parse(at(3)), 2)).toBe(false);
+      expect(isWatched({ watchedTo: at(1) }, Date.parse(at(-3600)), 2), 'a clock set back').toBe(false);
       expect(isWatched({ watchedTo: null }, 0, 2)).toBe(false);
 
       await store.apply([{ kind: 'camera_removed', site: 'yard', camera: 'gate' }]);

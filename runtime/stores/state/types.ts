@@ -145,7 +145,8 @@ export interface StateStore extends StateReader {
  * `detectWithinS` seconds (the camera's smallest, in `cameras.v1`) ago.
  */
 export function isWatched(camera: Pick<CameraLive, 'watchedTo'>, nowMs: number, detectWithinS: number): boolean {
-  return camera.watchedTo !== null && nowMs - Date.parse(camera.watchedTo) < detectWithinS * 1000;
+  // Time to come is of a clock that was set back since.
+  return camera.watchedTo !== null && Math.abs(nowMs - Date.parse(camera.watchedTo)) < detectWithinS * 1000;
 }
 
 /** Whether a mute silences messages about this incident at capture time `at`. */
