@@ -42,7 +42,7 @@ async function cleanup(
   { metrics = noMetrics, through = bus, ...options }: CleanupOptions & { metrics?: Metrics; through?: Bus } = {},
 ): Promise<CleanupProcessor> {
   const deps = { bus: through, site: 'yard', log: silentLogger, metrics, clock: systemClock };
-  const processor = new CleanupProcessor(deps, { snapshotMs: 20, ...options });
+  const processor = new CleanupProcessor(deps, { snapshotMs: 20, silentMs: 60_000, ...options });
   processors.push(processor);
   await processor.start();
   return processor;
@@ -179,7 +179,7 @@ describe('CleanupProcessor', () => {
 
   test('says by itself that nobody looked where nothing came, until something comes', async () => {
     const yard = await site();
-    await cleanup(yard, { silentMs: 300, repeatMs: 100 });
+    await cleanup(yard, { silentMs: 300, repeatMs: 100, inFlightMs: 0 });
     await send(yard, walk(2));
     const starved = await vi.waitFor(async () => {
       const records = (await all(yard, 'tracks.v1')).filter(({ reason }) => reason === 'no_input');
@@ -190,6 +190,47 @@ describe('CleanupProcessor', () => {
     expect(starved[1]?.from).toBe(starved[0]?.to);
     expect(Date.parse(starved[0]?.to ?? '') - Date.parse(starved[0]?.from ?? '')).toBeGreaterThanOrEqual(300);
     expect(starved[0]?.tracks.map(({ coasting }) => coasting)).toEqual([true]);
+  });
+
+  test('says so of a camera of which nothing ever came, whose clock is taken to be right', async () => {
+    const yard = await site();
+    const before = Date.now();
+    await cleanup(yard, { silentMs: 100, repeatMs: 50, inFlightMs: 0 });
+    const starved = await vi.waitFor(async () => {
+      const records = await all(yard, 'tracks.v1');
+      expect(records.length).toBeGreaterThanOrEqual(3);
+      return records;
+    }, WAIT);
+    for (const record of starved) {
+      expect(record).toMatchObject({ camera: 'gate', kind: 'starved', reason: 'no_input', source: null });
+    }
+    expect(Date.parse(starved[0]?.from ?? '')).toBeGreaterThanOrEqual(before);
+    expect(Date.parse(starved.at(-1)?.to ?? '')).toBeLessThanOrEqual(Date.now());
+    await yard.producer.send('cameras.v1', {
+      key: 'yard/dock',
+      value: encodeJson({ ...cameraRecord(), camera: 'dock' }),
+    });
+    await vi.waitFor(async () => {
+      expect((await all(yard, 'tracks.v1')).map(({ camera }) => camera)).toContain('dock');
+    }, WAIT);
+  });
+
+  test('a frame that is detected twice is applied once, be it after later ones or after a restart', async () => {
+    const metrics = new Counts();
+    const yard = await site();
+    const frames = walk(6);
+    const first = await cleanup(yard, { metrics });
+    // As a detector does that was killed before it could acknowledge.
+    await send(yard, [...frames.slice(0, 4), ...frames.slice(1, 3)]);
+    await consumed(yard);
+    await first.stop();
+    await cleanup(yard, { metrics });
+    await send(yard, [...frames.slice(2, 5), ...frames.slice(3)]);
+    await consumed(yard);
+    const tracks = await all(yard, 'tracks.v1');
+    expect(tracks.map(({ seq }) => seq)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(new Set(tracks.flatMap((record) => record.tracks.map(({ id }) => id))).size).toBe(1);
+    expect(metrics.counts.get('records_stale_total seq')).toBe(2 + 2 + 2);
   });
 
   test('a camera that was removed leaves no state behind', async () => {
@@ -247,7 +288,7 @@ describe('after a crash', () => {
 
   test.each([1, 7, 23, 62])('killed at send %d, the next one goes on with the same ids', async (sends) => {
     const whole = await site();
-    await cleanup(whole, { silentMs: 60_000 });
+    await cleanup(whole);
     await told(whole);
     await consumed(whole);
     const expected = distinct(await all(whole, 'tracks.v1'));
@@ -260,7 +301,7 @@ describe('after a crash', () => {
     await told(yard);
     await vi.waitFor(() => expect(dead()).toBe(true), WAIT);
     await first.stop().catch(() => undefined);
-    const second = await cleanup(yard, { silentMs: 60_000 });
+    const second = await cleanup(yard);
     await consumed(yard);
     await second.stop();
     const tracks = await all(yard, 'tracks.v1');
@@ -271,7 +312,7 @@ describe('after a crash', () => {
   test('stopped in good order, nothing is published twice', async () => {
     const yard = await site();
     for (let part = 0; part < 4; part++) {
-      const processor = await cleanup(yard, { silentMs: 60_000 });
+      const processor = await cleanup(yard);
       await send(yard, story.slice(part * 15, part * 15 + 15));
       await consumed(yard);
       await processor.stop();
@@ -280,6 +321,38 @@ describe('after a crash', () => {
     expect(tracks.map(({ seq }) => seq)).toEqual(story.map(({ seq }) => seq));
     const ids = new Set(tracks.flatMap((record) => record.tracks.map(({ id }) => id)));
     expect(ids.size).toBe(2);
+  });
+
+  test('a backlog over several runs of a camera is applied run by run, though observations are read first', async () => {
+    const yard = await site();
+    const first = await cleanup(yard);
+    await send(yard, [...walk(2), observed(1)]);
+    await consumed(yard);
+    await first.stop();
+    const next = { runId: '20261121T210000000Z-bb' };
+    const frames = walk(40, 2);
+    const later = walk(10).map((record) => ({ ...record, ...next }));
+    // Every observation is there before any frame, as when frames are slow to be read.
+    await send(yard, [observed(20), observed(41), observed(-1, next), observed(9, next), ...frames, ...later]);
+    const metrics = new Counts();
+    await cleanup(yard, { metrics });
+    await consumed(yard);
+    const tracks = await all(yard, 'tracks.v1');
+    expect(tracks.filter(({ kind }) => kind === 'looked')).toHaveLength(2 + 40 + 10);
+    expect(tracks.filter(({ kind }) => kind === 'quiet')).toHaveLength(1 + 4);
+    expect([...metrics.counts.keys()].filter((key) => key.startsWith('records_stale'))).toEqual([]);
+  });
+
+  test('the state of a camera that was removed meanwhile is removed as well', async () => {
+    const yard = await site();
+    const first = await cleanup(yard);
+    await send(yard, walk(2));
+    await consumed(yard);
+    await first.stop();
+    expect(await all(yard, 'processor-state.v1')).toHaveLength(1);
+    await yard.producer.send('cameras.v1', { key: KEY, value: null });
+    await cleanup(yard);
+    await vi.waitFor(async () => expect(await all(yard, 'processor-state.v1')).toEqual([]), WAIT);
   });
 
   test('state that this version cannot read starts the camera afresh', async () => {

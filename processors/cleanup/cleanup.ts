@@ -13,6 +13,7 @@ import type { Metrics } from '../../runtime/metrics.ts';
 import { fromTimestamp, toTimestamp } from '../../runtime/time.ts';
 import { applyEntry, starve } from './apply.ts';
 import { announce } from './attention.ts';
+import { CatchUp, type Taken } from './catch_up.ts';
 import { Lane, PROCESSOR } from './lane.ts';
 import { type Entry, merge, release, restartWaiting } from './merge.ts';
 import { readState, startCamera } from './state.ts';
@@ -34,6 +35,8 @@ export interface CleanupOptions {
   /** Without input for this long a camera is starved, said again every `repeatMs`. Default 5000 and 2000. */
   silentMs?: number;
   repeatMs?: number;
+  /** What was captured this short ago may still come: nothing is said of it. Default 2000, the age at which frames are shed. */
+  inFlightMs?: number;
   /** Called once when it cannot go on (the bus is gone, a snapshot failed): the role should end. */
   onError?: (error: Error) => void;
 }
@@ -41,16 +44,8 @@ export interface CleanupOptions {
 /** How often waiting observations and silent cameras are looked after. */
 const TICK_MS = 250;
 
-/** After a take-over frames wait at most this long for the observations that were there before. */
+/** After a take-over this long at most for reading what was there before. */
 const CATCH_UP_MS = 5000;
-
-/** Frames of a partition that wait until its observations are read, so that both are applied in one order again. */
-interface CatchUp {
-  /** Offset of the last observation that was there. */
-  last: number;
-  until: number;
-  held: Delivery[];
-}
 
 interface Running {
   producer: Producer;
@@ -70,6 +65,7 @@ export class CleanupProcessor implements Component {
   readonly #cameras = new Map<string, CameraRecord>();
   /** By partition. */
   readonly #catchUps = new Map<number, CatchUp>();
+  readonly #assigned = new Set<number>();
   #running: Running | undefined;
   #failed = false;
 
@@ -113,47 +109,44 @@ export class CleanupProcessor implements Component {
   }
 
   #handle(delivery: Delivery): void | Promise<void> {
-    const catchUp = this.#catchUps.get(delivery.partition);
-    if (!catchUp) return this.#take(delivery);
-    if (delivery.topic === 'detections.v1') {
-      catchUp.held.push(delivery);
-      return;
-    }
-    const taken = this.#take(delivery);
-    if (delivery.offset < catchUp.last) return taken;
-    return this.#caughtUp(delivery.partition, catchUp, taken);
-  }
-
-  async #caughtUp(partition: number, { held }: CatchUp, before?: void | Promise<void>): Promise<void> {
-    await before;
-    for (;;) {
-      const delivery = held.shift();
-      if (!delivery) break;
-      await this.#take(delivery);
-    }
-    this.#catchUps.delete(partition);
-  }
-
-  #take(delivery: Delivery): void | Promise<void> {
     const running = this.#running;
     // Not acknowledged: whoever takes over applies it.
     if (!running) return;
-    let entry: Entry;
+    const catchUp = this.#catchUps.get(delivery.partition);
+    let entry: Entry | null = null;
+    let aside: Promise<void> | undefined;
     try {
       entry = readEntry(delivery);
     } catch (error) {
-      return sendDeadLetter(running.producer, delivery, error, this.#deps).then(() => delivery.ack());
+      aside = sendDeadLetter(running.producer, delivery, error, this.#deps).then(() => delivery.ack());
     }
+    if (catchUp) {
+      catchUp.hold(delivery, entry);
+      if (catchUp.isOver) this.#caughtUp(delivery.partition, catchUp);
+    } else if (entry) this.#take({ delivery, entry });
+    return aside;
+  }
+
+  #caughtUp(partition: number, catchUp: CatchUp): void {
+    this.#catchUps.delete(partition);
+    for (const taken of catchUp.drain()) this.#take(taken);
+  }
+
+  #take({ delivery, entry }: Taken): void {
+    const running = this.#running;
+    if (!running) return;
     const { site, camera } = entry.record;
-    if (this.#cameras.size > 0 && !this.#cameras.has(cameraKey(site, camera))) {
+    if (!this.#cameras.has(cameraKey(site, camera))) {
       // Removed while its last records were on their way.
       this.#deps.metrics.inc('records_stale_total', { reason: 'camera' });
-      return delivery.ack();
+      delivery.ack();
+      return;
     }
     const lane = this.#laneOf(site, camera, delivery.partition, running.producer);
     if (lane.covers(delivery)) {
       this.#deps.metrics.inc('records_stale_total', { reason: 'covered' });
-      return delivery.ack();
+      delivery.ack();
+      return;
     }
     const now = this.#deps.clock.monotonic();
     const merged = merge(lane.state.merge, entry, now);
@@ -202,48 +195,79 @@ export class CleanupProcessor implements Component {
     const key = cameraKey(site, camera);
     let lane = this.#lanes.get(key);
     if (!lane) {
-      const heard = { at: this.#deps.clock.monotonic(), to: null };
-      lane = new Lane(producer, partition, startCamera(site, camera), new Map(), heard);
+      lane = new Lane(producer, partition, startCamera(site, camera), new Map(), this.#heardNow());
       this.#lanes.set(key, lane);
     }
     return lane;
   }
 
+  /** Where nothing was ever heard capture time is taken to be the wall clock, as that of every camera nearly is. */
+  #heardNow(): { at: number; to: number } {
+    const { clock } = this.#deps;
+    return { at: clock.monotonic(), to: clock.now() };
+  }
+
+  /** A camera of which nothing ever comes is missed as well. */
+  #expect({ site, camera }: CameraRecord): void {
+    const partition = partitionOf(cameraKey(site, camera), TOPICS.detections.partitions);
+    const producer = this.#running?.producer;
+    if (producer && this.#assigned.has(partition)) this.#laneOf(site, camera, partition, producer);
+  }
+
   /** States of the cameras in these partitions. Their keys lie in other partitions than the cameras' do. */
   async #restore(partitions: TopicPartition[]): Promise<void> {
-    const { bus, clock, log } = this.#deps;
+    const { bus, log } = this.#deps;
     const producer = this.#running?.producer;
     if (!producer) return;
     const mine = new Set(partitions.map(({ partition }) => partition));
     const table = bus.table('processor-state.v1');
     await table.start();
+    const gone: Promise<unknown>[] = [];
     for (const [key, message] of table.entries()) {
       if (!key.startsWith(`${PROCESSOR}/`)) continue;
       const camera = key.slice(PROCESSOR.length + 1);
       const partition = partitionOf(camera, TOPICS.detections.partitions);
       // Both topics of a partition are assigned together, and each may say so.
       if (!mine.has(partition) || this.#lanes.has(camera)) continue;
+      if (!this.#cameras.has(camera)) {
+        // Removed while nobody was there to see it.
+        gone.push(producer.send('processor-state.v1', { key, value: null }));
+        continue;
+      }
       const restored = readState(message);
       if (!restored) {
         log.error({ key }, 'state that this version cannot read: the camera starts afresh');
         continue;
       }
       const { state, covered } = restored;
-      const now = clock.monotonic();
-      state.merge = restartWaiting(state.merge, now);
-      this.#lanes.set(camera, new Lane(producer, partition, state, covered, { at: now, to: state.to }));
+      const heard = this.#heardNow();
+      state.merge = restartWaiting(state.merge, heard.at);
+      heard.to = Math.max(heard.to, state.to ?? 0);
+      this.#lanes.set(camera, new Lane(producer, partition, state, covered, heard));
     }
     await table.stop();
-    const until = clock.monotonic() + CATCH_UP_MS;
-    for (const { group, topic, partition, lag, end } of await bus.lag()) {
-      if (group !== PROCESSOR || topic !== 'observations.v1' || lag === 0 || !mine.has(partition)) continue;
-      if (this.#catchUps.has(partition)) continue;
-      this.#catchUps.set(partition, { last: end - 1, until, held: [] });
+    await Promise.all(gone);
+    // Of the two topics of a partition each may be said to be assigned by itself.
+    const fresh = [...mine].filter((partition) => !this.#assigned.has(partition));
+    for (const partition of fresh) this.#assigned.add(partition);
+    for (const record of this.#cameras.values()) this.#expect(record);
+    await this.#beginCatchUp(fresh);
+  }
+
+  async #beginCatchUp(partitions: readonly number[]): Promise<void> {
+    const lags = (await this.#deps.bus.lag()).filter(({ group, lag }) => group === PROCESSOR && lag > 0);
+    const until = this.#deps.clock.monotonic() + CATCH_UP_MS;
+    for (const partition of partitions) {
+      const last = lags.filter((it) => it.partition === partition).map(({ topic, end }) => [topic, end - 1] as const);
+      if (last.length > 0) this.#catchUps.set(partition, new CatchUp(new Map(last), until));
     }
   }
 
   async #release(partitions: TopicPartition[]): Promise<void> {
-    for (const { partition } of partitions) this.#catchUps.delete(partition);
+    for (const { partition } of partitions) {
+      this.#catchUps.delete(partition);
+      this.#assigned.delete(partition);
+    }
     const lost = new Set(partitions.map(({ partition }) => partition));
     const leaving = [...this.#lanes].filter(([, lane]) => lost.has(lane.partition));
     await Promise.all(leaving.map(([, lane]) => lane.commit()));
@@ -260,7 +284,9 @@ export class CleanupProcessor implements Component {
       return;
     }
     try {
-      this.#cameras.set(key, parseMessage('cameras.v1', message));
+      const record = parseMessage('cameras.v1', message);
+      this.#cameras.set(key, record);
+      this.#expect(record);
     } catch (error) {
       this.#deps.log.error({ key, err: error }, 'camera record that does not parse; the one before stays');
     }
@@ -272,7 +298,7 @@ export class CleanupProcessor implements Component {
       if (stop.aborted || this.#failed) return;
       for (const [partition, catchUp] of this.#catchUps) {
         if (this.#deps.clock.monotonic() < catchUp.until) continue;
-        await this.#caughtUp(partition, catchUp).catch((error: unknown) => this.#fail(error));
+        this.#caughtUp(partition, catchUp);
       }
       for (const [key, lane] of this.#lanes) this.#lookAfter(key, lane);
     }
@@ -280,7 +306,7 @@ export class CleanupProcessor implements Component {
 
   /** Observations that waited too long, and cameras of which nothing comes. */
   #lookAfter(key: string, lane: Lane): void {
-    const { silentMs = 5000, repeatMs = 2000 } = this.#options;
+    const { silentMs = 5000, repeatMs = 2000, inFlightMs = 2000 } = this.#options;
     const now = this.#deps.clock.monotonic();
     const { state, ready, missing } = release(lane.state.merge, now);
     if (ready.length > 0) {
@@ -288,10 +314,11 @@ export class CleanupProcessor implements Component {
       this.#countMissing(missing);
       this.#apply(lane, ready);
     }
-    if (!this.#cameras.has(key) || lane.heardTo === null || now - lane.heardAt < silentMs) return;
+    if (!this.#cameras.has(key) || now - lane.heardAt < silentMs) return;
     if (lane.starvedAt !== null && now - lane.starvedAt < repeatMs) return;
     lane.starvedAt = now;
-    lane.publish(starve(lane.state, lane.heardTo + (now - lane.heardAt)));
+    const tracks = starve(lane.state, lane.heardTo + (now - lane.heardAt) - inFlightMs);
+    if (tracks) lane.publish(tracks);
   }
 
   /** Frames that were gone before detection could read them. */

@@ -1,7 +1,7 @@
 import type { Detection, Detections, Track } from '../../runtime/messages/types.ts';
 import { fromTimestamp } from '../../runtime/time.ts';
 import { type FilterRules, filterDetections } from './filter.ts';
-import { learnStatic, type StaticState, startStatic, suppressStatic } from './static.ts';
+import { isSettled, learnStatic, type StaticState, startStatic, suppressStatic } from './static.ts';
 import {
   coastingTracks,
   holdTracks,
@@ -23,6 +23,8 @@ export interface Scene {
   tracks: Track[];
   rejected: Record<string, number>;
   suppressed: Detection[];
+  /** Something is tracked that may move or be gone before long: worth a high rate. */
+  interest: boolean;
 }
 
 /** Capture time that goes back by more than this is a clock that was set: what was seen before has no place in it. */
@@ -65,6 +67,7 @@ export function lookScene(
     tracks: tracked.tracks.filter((track) => !learnt.ended.includes(track.id)),
     rejected: { ...rejected, ...(statics.suppressed.length > 0 ? { static: statics.suppressed.length } : {}) },
     suppressed: statics.suppressed,
+    interest: tracks.some((track) => !isSettled(learnt.state, track)),
   };
 }
 

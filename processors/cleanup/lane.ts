@@ -18,7 +18,7 @@ export class Lane {
   heardAt: number;
   starvedAt: number | null = null;
   /** Capture time that `heardAt` stands for, epoch ms. */
-  heardTo: number | null;
+  heardTo: number;
   readonly #producer: Producer;
   readonly #covered: Map<string, number>;
   #configHash = '';
@@ -33,7 +33,7 @@ export class Lane {
     partition: number,
     state: CameraState,
     covered: Map<string, number>,
-    heard: { at: number; to: number | null },
+    heard: { at: number; to: number },
   ) {
     this.#producer = producer;
     this.partition = partition;

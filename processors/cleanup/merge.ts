@@ -106,6 +106,11 @@ function bare({ type, record, source }: Waiting): Entry {
   return { type, record, source };
 }
 
+/** Of an older owner, or an older run of the same one. */
+export function isBefore({ record: a }: Entry, { record: b }: Entry): boolean {
+  return a.epoch < b.epoch || (a.epoch === b.epoch && a.runId < b.runId);
+}
+
 function compareRun(state: MergeState, epoch: number, runId: string): 'epoch' | 'run' | 'same' | 'newer' {
   if (epoch !== state.epoch) return epoch < state.epoch ? 'epoch' : 'newer';
   if (state.runId === null || runId > state.runId) return 'newer';

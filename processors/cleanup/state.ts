@@ -15,8 +15,9 @@ export interface CameraState {
   merge: MergeState;
   scene: SceneState;
   attention: AttentionState;
-  /** Capture time up to which tracks were published (epoch ms); null before the first. */
+  /** Capture time up to which tracks were published (epoch ms), and of which run; null before the first. */
   to: number | null;
+  run: string | null;
 }
 
 export function startCamera(site: string, camera: string): CameraState {
@@ -28,6 +29,7 @@ export function startCamera(site: string, camera: string): CameraState {
     scene: startScene(),
     attention: startAttention(),
     to: null,
+    run: null,
   };
 }
 

@@ -171,6 +171,22 @@ export function learnStatic(
   return { state: { spots: kept }, ended };
 }
 
+/**
+ * A thing that has stood where it is for as long as a false alarm may, whether it arrived or not: a parked
+ * car. Never a person: whoever stands still is to be looked at.
+ */
+export function isSettled(
+  { spots }: StaticState,
+  track: TrackState,
+  options: StaticOptions = STATIC_DEFAULTS,
+): boolean {
+  const kind = kindOf(track.class);
+  if (kind === 'person') return false;
+  return spots.some(
+    (spot) => spot.kind === kind && spot.still >= options.after && iou(spot.mean, track.detected) >= SAME_PLACE_IOU,
+  );
+}
+
 function lifeOf(spot: Spot, options: StaticOptions): number {
   if (spot.suppressed) return options.forget;
   return spot.arrived === null ? options.forgetFresh : options.forgetArrived;
