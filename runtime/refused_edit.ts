@@ -1,13 +1,8 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Timestamp } from './messages/types.ts';
+import type { RefusedEdit } from './messages/types.ts';
 
-/** The last edit of the site file was refused; the configuration before it is active. */
-export interface RefusedEdit {
-  at: Timestamp;
-  /** For people, several lines. */
-  why: string;
-}
+export type { RefusedEdit } from './messages/types.ts';
 
 const pathOf = (dataDir: string): string => join(dataDir, 'run', 'refused.json');
 

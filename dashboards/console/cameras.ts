@@ -1,5 +1,6 @@
 import type { Bus, Table } from '../../runtime/bus/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { ERRORS, isErrorCode } from '../../runtime/errors.ts';
 import { parseMessage } from '../../runtime/messages/schemas.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
 import type { CameraRecord, CameraStatus } from '../../runtime/messages/types.ts';
@@ -68,6 +69,7 @@ export function cameraView(
   return {
     id,
     ...status,
+    mend: status.reason !== null && isErrorCode(status.reason) ? ERRORS[status.reason].mend : null,
     watched: live ? isWatched(live, nowMs, camera.detect_within_s) : false,
     snapshot: live?.picture
       ? { url: `/api/v1/cameras/${encodeURIComponent(id)}/snapshot.jpg`, captureTime: live.picture.captureTime }

@@ -24,6 +24,7 @@ export const camera = z
     since: time,
     updatedAt: time,
     runId: z.string().nullable(),
+    mend: z.string().nullable().openapi({ description: 'What to do about the reason.' }),
     watched: z.boolean().openapi({ description: 'Somebody looks now, within what the rules promise.' }),
     fps: z.object({ received: z.number(), decoded: z.number(), published: z.number() }),
     stream: z

@@ -1,11 +1,12 @@
 /** What the API answers, shared with the page as types. Times are ISO 8601 UTC. */
-import type { CameraStatus, Incident, Mute } from '../../runtime/messages/types.ts';
-import type { RefusedEdit } from '../../runtime/refused_edit.ts';
+import type { CameraStatus, Incident, Mute, RefusedEdit } from '../../runtime/messages/types.ts';
 
 export interface CameraView extends Omit<CameraStatus, 'site' | 'camera'> {
   id: string;
   /** Whether somebody looks now, judged by what went through the rules, not by what the camera says. */
   watched: boolean;
+  /** What a person can do about the reason; null where there is none. */
+  mend: string | null;
   /** Where its last picture is, null when there is none yet. */
   snapshot: { url: string; captureTime: string } | null;
   openIncidents: number;

@@ -426,3 +426,10 @@ export interface DeadLetter {
   detail: string;
   at: Timestamp;
 }
+
+/** The last edit of the site file was refused; the configuration before it is active. */
+export interface RefusedEdit {
+  at: Timestamp;
+  /** For people, several lines. */
+  why: string;
+}

@@ -1,10 +1,11 @@
 /** The page: camera tiles and incidents, live over server-sent events. Served with its types stripped. */
-import type { Incident } from '../../../runtime/messages/types.ts';
-import type { CameraView, IncidentPage, SiteView } from '../views.ts';
+import type { Incident, Mute } from '../../../runtime/messages/types.ts';
+import type { CameraView, IncidentPage, MuteList, SiteView } from '../views.ts';
 
 const PAGE = 30;
 /** The console answers at least this often (a comment line); silence is an outage, and is said. */
 const SILENCE_MS = 12_000;
+const MUTES_MS = 15_000;
 
 function find<T extends HTMLElement>(id: string, kind: new () => T): T {
   const element = document.getElementById(id);
@@ -16,6 +17,7 @@ const elements = {
   site: find('site', HTMLElement),
   cameras: find('cameras', HTMLElement),
   incidents: find('incidents', HTMLElement),
+  mutes: find('mutes', HTMLElement),
   more: find('more', HTMLButtonElement),
   filter: find('filter', HTMLSelectElement),
   connection: find('connection', HTMLElement),
@@ -147,6 +149,7 @@ function drawCamera(camera: CameraView): void {
     ...(camera.reason === null
       ? []
       : [make('p', 'why', `${camera.detail ?? camera.reason} (${camera.reason}), since ${clock(camera.since)}`)]),
+    ...(camera.mend === null ? [] : [make('p', 'soft', camera.mend)]),
     ...(facts === '' ? [] : [make('p', 'soft', facts)]),
   );
 }
@@ -169,7 +172,7 @@ function drawTotals(): void {
 // ---------------------------------------------------------------- incidents
 
 const REASON_WORDS: Record<NonNullable<Incident['closeReason']>, string> = {
-  left: 'left',
+  left: 'people left',
   schedule_end: 'schedule ended',
   camera_lost: 'camera lost',
   rule_removed: 'rule removed',
@@ -249,7 +252,9 @@ function drawIncident(incident: Incident): HTMLElement {
       make(
         'p',
         'soft',
-        `${clock(incident.openedAt)}, ${incident.closedAt === null ? 'for' : 'lasted'} ${lasted(incident)}${incident.muted ? ' · muted' : ''}`,
+        `${clock(incident.openedAt)}, ${incident.closedAt === null ? 'for' : 'lasted'} `,
+        make('span', 'lasted', lasted(incident)),
+        incident.muted ? ' · muted' : null,
       ),
       incident.unobservedReason === null || incident.state !== 'unobserved'
         ? null
@@ -305,6 +310,30 @@ async function loadIncidents(more: boolean): Promise<void> {
   }
 }
 
+// ---------------------------------------------------------------- mutes
+
+/** `visit at gate`. */
+function muted({ rule, camera, zone }: Mute): string {
+  const place = [camera, zone === null ? null : `zone ${zone}`].filter((part) => part !== null).join(', ');
+  return [rule ?? 'everything', place].filter((part) => part !== '').join(' at ');
+}
+
+/** Silence must not be taken for safety: whoever looks here sees what is silenced, by whom and until when. */
+async function loadMutes(): Promise<void> {
+  const { mutes } = await getJson<MuteList>('/api/v1/mutes');
+  elements.mutes.hidden = mutes.length === 0;
+  elements.mutes.replaceChildren(
+    ...mutes.map((mute) =>
+      make(
+        'li',
+        '',
+        make('span', '', `No messages of ${muted(mute)} until ${clock(mute.until)}: ${mute.reason} (${mute.by})`),
+        button('End', () => askUnmute(mute)),
+      ),
+    ),
+  );
+}
+
 // ---------------------------------------------------------------- dialogs
 
 function view(incident: Incident): void {
@@ -346,18 +375,31 @@ function view(incident: Incident): void {
   elements.viewer.showModal();
 }
 
-let judging: { action: 'acknowledge' | 'reject' | 'mute'; incident: Incident } | null = null;
+type Judging =
+  | { action: 'acknowledge' | 'reject' | 'mute'; incident: Incident }
+  | { action: 'unmute'; mute: Mute; incident: null };
+let judging: Judging | null = null;
 
 function ask(action: 'acknowledge' | 'reject' | 'mute', incident: Incident): void {
   judging = { action, incident };
+  showJudge(action, `${incident.rule} at ${incident.camera}`);
+}
+
+function askUnmute(mute: Mute): void {
+  judging = { action: 'unmute', mute, incident: null };
+  showJudge('unmute', muted(mute));
+}
+
+function showJudge(action: Judging['action'], what: string): void {
   const words = {
     acknowledge: ['Acknowledge', 'Somebody has seen it and takes care of it.', 'Note'],
     reject: ['Reject', 'It is not what the rule is meant for. Rejected incidents become training material.', 'Why not'],
     mute: [
       'Mute messages',
-      `No messages of ${incident.rule} at ${incident.camera} for a while. Incidents are still recorded and shown here.`,
+      `No messages of ${what} for a while. Incidents are still recorded and shown here.`,
       'Reason',
     ],
+    unmute: ['End the mute', `Messages of ${what} are sent again.`, ''],
   }[action];
   find('judge-title', HTMLElement).textContent = words[0] ?? '';
   find('judge-about', HTMLElement).textContent = words[1] ?? '';
@@ -368,6 +410,7 @@ function ask(action: 'acknowledge' | 'reject' | 'mute', incident: Incident): voi
   const by = elements.judgeForm.elements.namedItem('by');
   if (by instanceof HTMLInputElement) by.value = localStorage.getItem('by') ?? '';
   const note = elements.judgeForm.elements.namedItem('note');
+  find('judge-note', HTMLElement).hidden = action === 'unmute';
   if (note instanceof HTMLTextAreaElement) {
     note.value = '';
     note.required = action === 'mute';
@@ -375,33 +418,35 @@ function ask(action: 'acknowledge' | 'reject' | 'mute', incident: Incident): voi
   elements.judge.showModal();
 }
 
+/** What is sent for an answer of the dialog. */
+function judgement(asked: Judging, by: string, note: string, minutes: number): [string, string, unknown] {
+  const { action, incident } = asked;
+  if (action === 'unmute') {
+    return ['DELETE', `/api/v1/mutes/${encodeURIComponent(asked.mute.id)}?by=${encodeURIComponent(by)}`, undefined];
+  }
+  if (action === 'mute') {
+    const until = new Date(Date.now() + minutes * 60_000).toISOString();
+    return ['POST', '/api/v1/mutes', { camera: incident.camera, rule: incident.rule, by, reason: note, until }];
+  }
+  const path = `/api/v1/incidents/${encodeURIComponent(incident.id)}/${action}`;
+  return ['POST', path, { by, note: note === '' ? null : note }];
+}
+
 async function judge(): Promise<void> {
   if (!judging) return;
-  const { action, incident } = judging;
   const form = new FormData(elements.judgeForm);
   const by = String(form.get('by') ?? '').trim();
   const note = String(form.get('note') ?? '').trim();
   localStorage.setItem('by', by);
-  const [path, body] =
-    action === 'mute'
-      ? [
-          '/api/v1/mutes',
-          {
-            camera: incident.camera,
-            rule: incident.rule,
-            by,
-            reason: note,
-            until: new Date(Date.now() + Number(form.get('minutes')) * 60_000).toISOString(),
-          },
-        ]
-      : [`/api/v1/incidents/${encodeURIComponent(incident.id)}/${action}`, { by, note: note === '' ? null : note }];
-  const response = await fetch(path as string, {
-    method: 'POST',
+  const [method, path, body] = judgement(judging, by, note, Number(form.get('minutes')));
+  const response = await fetch(path, {
+    method,
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   }).catch(() => null);
   if (response?.ok) {
     elements.judge.close();
+    void loadMutes().catch(() => undefined);
     return;
   }
   const error = find('judge-error', HTMLElement);
@@ -449,7 +494,7 @@ async function loadAll(): Promise<void> {
   if (site.cameras.length === 0)
     elements.cameras.replaceChildren(make('p', 'empty', 'No cameras in the site file yet.'));
   drawTotals();
-  await loadIncidents(false);
+  await Promise.all([loadIncidents(false), loadMutes()]);
 }
 
 function follow(): void {
@@ -501,6 +546,13 @@ elements.judgeForm.addEventListener('submit', (event) => {
 setInterval(() => {
   if (performance.now() - lastWord > SILENCE_MS) connection('lost', 'no connection');
   for (const camera of cameras.values()) drawCamera(camera);
+  for (const incident of incidents.values()) {
+    if (incident.closedAt !== null) continue;
+    const item = elements.incidents.querySelector(`[data-incident="${CSS.escape(incident.id)}"] .lasted`);
+    if (item) item.textContent = lasted(incident);
+  }
 }, 1_000);
+// Somebody else may mute, and mutes end by themselves.
+setInterval(() => void loadMutes().catch(() => undefined), MUTES_MS);
 
 follow();
