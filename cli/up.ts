@@ -3,6 +3,7 @@ import { formatProblems, wantsColor } from '../config/check.ts';
 import { SiteWatcher } from '../config/watch.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { isCameraState } from '../supervisor/log_lines.ts';
 import { type Paint, painter, showChanges } from '../supervisor/screen.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { parseDuration } from './duration.ts';
@@ -49,7 +50,7 @@ export async function up(options: UpOptions): Promise<number> {
     clock: systemClock,
     log,
     onLine: (role, line) => {
-      writeRoleLine(role, line);
+      if (!(tty && process.stderr.isTTY === true && isCameraState(line))) writeRoleLine(role, line);
     },
   });
   // A second Ctrl-C does not wait for anybody. What was committed stays.

@@ -10,6 +10,11 @@ interface LogLine {
   err?: { message?: string };
 }
 
+/** What the screen shows as a line of its own. */
+export function isCameraState(line: string): boolean {
+  return line.includes('"msg":"camera state"');
+}
+
 const STYLE: Readonly<Record<string, 'yellow' | 'red'>> = { warn: 'yellow', error: 'red', fatal: 'red' };
 
 /**

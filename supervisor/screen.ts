@@ -30,18 +30,26 @@ const STATE_STYLE: Record<CameraStatus['state'], 'red' | 'green' | 'yellow' | 'd
   quarantined: 'red',
 };
 
-/** One calm line: `gate      active       5.0 fps`, with reason and mend where all is not well. Pure. */
+/** `gate      active       h264 1280×720 10.0 fps`; where all is not well the reason, and below it the mend. Pure. */
 export function cameraLine(status: CameraStatus, paint: Paint): string {
   const name = paint(status.camera.padEnd(16), 'bold');
   const state = paint(status.state.padEnd(12), STATE_STYLE[status.state]);
   if (status.reason !== null) {
-    const what = status.detail ?? (isErrorCode(status.reason) ? ERRORS[status.reason].message : '');
-    return `${name} ${state} ${status.reason}${what === '' ? '' : `: ${what}`}`;
+    const known = isErrorCode(status.reason) ? ERRORS[status.reason] : undefined;
+    const what = status.detail ?? known?.message ?? '';
+    const mend = known === undefined ? '' : `\n    ${paint(known.mend, 'dim')}`;
+    return `${name} ${state} ${status.reason}${what === '' ? '' : `: ${what}`}${mend}`;
   }
-  const { stream, fps } = status;
-  const picture = stream ? `${stream.codec} ${stream.width}×${stream.height} ${fps.received.toFixed(1)} fps` : '';
-  const limited = status.limitedFps === null ? '' : paint(` limited to ${status.limitedFps.toFixed(1)} fps`, 'yellow');
-  return `${name} ${state} ${paint(picture, 'dim')}${limited}`;
+  const { stream, fps, limitedFps } = status;
+  const parts = [
+    name,
+    state,
+    stream === null ? '' : paint(`${stream.codec} ${stream.width}×${stream.height}`, 'dim'),
+    // Just connected it is not measured yet.
+    fps.received === 0 ? '' : paint(`${fps.received.toFixed(1)} fps`, 'dim'),
+    limitedFps === null ? '' : paint(`limited to ${limitedFps.toFixed(1)} fps by load`, 'yellow'),
+  ];
+  return parts.filter((part) => part !== '').join(' ');
 }
 
 /** `INCIDENT high person-on-road at gate, zone road, 2 people`. Pure. */
@@ -61,10 +69,14 @@ export function incidentLine(incident: Incident, paint: Paint): string {
   }
 }
 
+/** Load comes and goes: that a camera is limited is said again only when it was not for this long. */
+const LIMIT_QUIET_MS = 60_000;
+
 /** Follows status and incidents and prints a line where something changed, until aborted. */
 export async function showChanges(bus: Bus, output: ScreenOutput, signal: AbortSignal): Promise<void> {
   const paint = painter(output.color);
   const said = new Map<string, string>();
+  const limitSaid = new Map<string, number>();
   const stamp = (epochMs: number): string => paint(new Date(epochMs).toTimeString().slice(0, 8), 'dim');
 
   const cameras = (async () => {
@@ -73,8 +85,11 @@ export async function showChanges(bus: Bus, output: ScreenOutput, signal: AbortS
       const status = parseMessage('camera.status.v1', message);
       // Idle and active follow one another all day; only what a person must know is a line.
       const phase = status.state === 'active' ? 'idle' : status.state;
-      const gist = `${phase} ${status.reason ?? ''} ${status.limitedFps !== null}`;
-      if (said.get(message.key) === gist) continue;
+      const gist = `${phase} ${status.reason ?? ''}`;
+      const limited = status.limitedFps !== null;
+      const newlyLimited = limited && message.timestamp - (limitSaid.get(message.key) ?? 0) > LIMIT_QUIET_MS;
+      if (limited) limitSaid.set(message.key, message.timestamp);
+      if (said.get(message.key) === gist && !newlyLimited) continue;
       said.set(message.key, gist);
       output.write(`${stamp(message.timestamp)} ${cameraLine(status, paint)}`);
     }
