@@ -127,15 +127,20 @@ describe('a camera that works', () => {
     expect(await metric('banksman_frames_published_total')).toContain('camera="gate"');
     expect(await metric('banksman_camera_state')).toContain('{camera="gate",state="idle"} 1');
 
-    await producer.send('coverage.v1', {
-      key: cameraKey('yard', 'gate'),
-      value: encodeJson({
-        ...{ site: 'yard', camera: 'gate', watched: true, reason: null },
-        from: new Date().toISOString(),
-        to: new Date(Date.now() + 60_000).toISOString(),
-      }),
-    });
-    await expect.poll(async () => (await statusOf('gate'))?.watched, SLOW).toBe(true);
+    const cover = (): Promise<unknown> =>
+      producer.send('coverage.v1', {
+        key: cameraKey('yard', 'gate'),
+        value: encodeJson({
+          ...{ site: 'yard', camera: 'gate', watched: true, reason: null },
+          from: new Date(Date.now() - 60_000).toISOString(),
+          to: new Date().toISOString(),
+        }),
+      });
+    const watched = async (): Promise<boolean | undefined> => {
+      await cover();
+      return (await statusOf('gate'))?.watched;
+    };
+    await expect.poll(watched, SLOW).toBe(true);
 
     const pid = agent.pidOf('gate') ?? 0;
     await agent.stop();
@@ -156,9 +161,12 @@ describe('a camera that works', () => {
     expect(agent.pidOf('gate')).toBe(pid);
 
     await put({ ...record, zones, url: server.url('/other') });
-    await expect.poll(async () => (await detailOf('gate'))['pid'] !== pid, SLOW).toBe(true);
+    const successor = async (): Promise<unknown> => {
+      const { pid: now, zones: its } = await detailOf('gate');
+      return now === pid ? 'the process before' : its;
+    };
+    await expect.poll(successor, SLOW).toEqual(['road']);
     expect(agent.pidOf('gate')).not.toBe(pid);
-    expect((await detailOf('gate'))['zones']).toEqual(['road']);
   });
 
   it('ends when it is taken out of the configuration, and leaves no state behind', async () => {

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { until } from '../test/wait.ts';
 import type { ModelManifest } from './manifest.ts';
 import { pullModel } from './pull.ts';
 
@@ -67,7 +68,7 @@ function serve(request: IncomingMessage, response: ServerResponse, bytes = OFFIC
   response.end(bytes.subarray(from));
 }
 
-/** Promises the whole file, sends half of what is asked for and breaks the connection. */
+/** Promises the whole file, sends half of what is asked for and breaks the connection once that has arrived. */
 function serveHalf(request: IncomingMessage, response: ServerResponse): void {
   const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
   const rest = OFFICIAL.subarray(from);
@@ -75,7 +76,10 @@ function serveHalf(request: IncomingMessage, response: ServerResponse): void {
     'content-length': rest.length,
     'content-range': `bytes ${from}-${OFFICIAL.length - 1}/${OFFICIAL.length}`,
   });
-  response.write(rest.subarray(0, rest.length >> 1), () => response.destroy());
+  const half = rest.length >> 1;
+  response.write(rest.subarray(0, half));
+  const arrived = async (): Promise<boolean> => (await stat(`${path}.part`)).size >= from + half;
+  void until('the half to arrive', arrived, 10_000, 5).finally(() => response.destroy());
 }
 
 describe('pull', () => {

@@ -169,9 +169,11 @@ describe('cameras', () => {
   });
 
   test('watched follows what went through the rules, never what the camera says', async () => {
-    await hear();
-    hearing = setInterval(() => void hear(), 2_000);
-    const { cameras } = await get<SiteView>('/api/v1/cameras');
+    hearing = setInterval(() => void hear(), 1_000);
+    const cameras = await until('what was heard', async () => {
+      const { cameras: now } = await get<SiteView>('/api/v1/cameras');
+      return now.some(({ watched }) => watched) && now;
+    });
     expect(cameras.map(({ id, state: now, watched }) => [id, now, watched])).toEqual([
       ['crane', 'active', false],
       ['gate', 'idle', true],
@@ -338,7 +340,7 @@ describe('the page', () => {
       await until('the watched tile to be green', async () => (await gate.getAttribute('class'))?.includes(' watched'));
       const crane = page.locator('[data-camera=crane]');
       expect(await crane.getAttribute('class')).toContain('unwatched');
-      expect(await crane.textContent()).toContain('nobody looks');
+      await until('what is said of it', async () => (await crane.textContent())?.includes('nobody looks'));
 
       const notice = page.locator('#refused');
       expect(await notice.isVisible()).toBe(false);
