@@ -149,6 +149,7 @@ export function sampleTracks(frame: Coordinates | null, over: Partial<Tracks> = 
     source: null,
     tracks: [],
     rejected: {},
+    coasting: [],
     suppressed: [],
     ...over,
   };

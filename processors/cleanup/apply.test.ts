@@ -80,6 +80,19 @@ describe('time of tracks', () => {
   });
 });
 
+test('a looked frame lists those found on it, and apart from them those who are missed', () => {
+  const camera = new Camera();
+  for (let seq = 0; seq < 2; seq++) camera.take(found(seq, [person(0.2, 0.7), person(0.8, 0.7)]));
+  const [looked] = camera.take(found(2, [person(0.2, 0.7)]));
+  const [quiet] = camera.take(observed(2));
+  const [shed] = camera.take(found(3, [], { shed: 'stale' }));
+  const ids = (tracks: readonly { id: string }[] | undefined) => tracks?.map(({ id }) => id);
+  expect([looked?.tracks.length, looked?.coasting.length]).toEqual([1, 1]);
+  expect(looked?.coasting[0]).toMatchObject({ coasting: true, box: person(0.8, 0.7).box });
+  const both = [...(ids(looked?.tracks) ?? []), ...(ids(looked?.coasting) ?? [])];
+  for (const record of [quiet, shed]) expect([ids(record?.tracks), record?.coasting]).toEqual([both, []]);
+});
+
 describe('attention', () => {
   /** Seconds after the last sample for which it asks to go on looking, once the thing stood for 25 s. */
   function keepAfter(thing: Detection, name: string): number {

@@ -39,14 +39,17 @@ function applyDetections(
     if (OVERLOAD.includes(shed)) state.attention = attend(state.attention, time, 'shed', false, activeFps);
     const [from, to] = after(state, state.to ?? time, time);
     const tracks = unlookedTracks(state.scene);
-    return { ...base, kind: 'starved', reason: shed, from, to, tracks, rejected: {}, suppressed: [] };
+    return { ...base, kind: 'starved', reason: shed, from, to, tracks, coasting: [], rejected: {}, suppressed: [] };
   }
   const idOf = (index: number): string => trackId(record, index);
   const scene = lookScene(state.scene, record, config ?? DEFAULT_RULES, idOf);
   state.scene = scene.state;
   state.attention = attend(state.attention, time, 'looked', scene.interest, activeFps);
-  const { tracks, rejected, suppressed } = scene;
-  return { ...base, kind: 'looked', reason: null, from: captureTime, tracks, rejected, suppressed };
+  const { rejected, suppressed } = scene;
+  // Who reads the boxes of a frame shall find those that are on it.
+  const tracks = scene.tracks.filter((track) => !track.coasting);
+  const coasting = scene.tracks.filter((track) => track.coasting);
+  return { ...base, kind: 'looked', reason: null, from: captureTime, tracks, coasting, rejected, suppressed };
 }
 
 function applyObservation(state: CameraState, record: Observation, source: Coordinates): Tracks {
@@ -66,7 +69,7 @@ function applyObservation(state: CameraState, record: Observation, source: Coord
   const [from, to] = after(state, fromTimestamp(record.from), end);
   return {
     ...{ site, camera, epoch, runId, seq: afterSeq, kind, reason, from, to, receiveTime: record.to },
-    ...{ purpose: null, frame: null, model: null, source, tracks, rejected: {}, suppressed: [] },
+    ...{ purpose: null, frame: null, model: null, source, tracks, coasting: [], rejected: {}, suppressed: [] },
   };
 }
 
@@ -83,7 +86,7 @@ export function starve(state: CameraState, to: number): Tracks | null {
     ...{ site, camera, epoch: Math.max(0, merge.epoch), runId: merge.runId ?? '', seq: merge.seq },
     ...{ kind: 'starved', reason: 'no_input', from: toTimestamp(from), to: toTimestamp(to) },
     ...{ receiveTime: toTimestamp(to), purpose: null, frame: null, model: null, source: null },
-    ...{ tracks: unlookedTracks(scene), rejected: {}, suppressed: [] },
+    ...{ tracks: unlookedTracks(scene), coasting: [], rejected: {}, suppressed: [] },
   };
 }
 

@@ -137,7 +137,8 @@ export function timeline(text: string, startMs = START): Tracks[] {
           frame: looked ? { topic: 'frames.v1', partition: 0, offset: String(offset) } : null,
           model: looked ? { id: 'yolox-nano', sha256: 'ab' } : null,
           source: { topic: looked ? 'detections.v1' : 'observations.v1', partition: 0, offset: String(offset) },
-          tracks: looked ? named.map(parseTrack) : [],
+          tracks: looked ? named.map(parseTrack).filter((track) => !track.coasting) : [],
+          coasting: looked ? named.map(parseTrack).filter((track) => track.coasting) : [],
           rejected: {},
           suppressed: [],
         });

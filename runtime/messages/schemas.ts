@@ -138,6 +138,16 @@ const detections: z.ZodType<types.Detections> = z.object({
   shed: z.string().nullable(),
 });
 
+const track = z.object({
+  id: z.string(),
+  class: z.string(),
+  score: unit,
+  box,
+  age: z.number(),
+  tentative: z.boolean(),
+  coasting: z.boolean(),
+});
+
 const tracks: z.ZodType<types.Tracks> = z.object({
   ...ordered,
   seq: z.number().int().min(-1),
@@ -150,17 +160,9 @@ const tracks: z.ZodType<types.Tracks> = z.object({
   frame: coordinates.nullable(),
   model: model.nullable(),
   source: coordinates.nullable(),
-  tracks: z.array(
-    z.object({
-      id: z.string(),
-      class: z.string(),
-      score: unit,
-      box,
-      age: z.number(),
-      tentative: z.boolean(),
-      coasting: z.boolean(),
-    }),
-  ),
+  tracks: z.array(track),
+  // Not in records of before it was kept apart.
+  coasting: z.array(track).default([]),
   rejected: z.record(z.string(), count),
   suppressed: z.array(detection),
 });

@@ -275,7 +275,10 @@ export interface Tracks {
    * A reader drops a record whose source it has already applied.
    */
   source: Coordinates | null;
+  /** Of a looked frame: those found on it. Else all that live, as they were last seen. */
   tracks: Track[];
+  /** Of a looked frame: those that live and were not found on it, as they were last seen. */
+  coasting: Track[];
   /** Boxes that cleanup took out, by reason. */
   rejected: Record<string, number>;
   /** Static false alarms, kept visible. */

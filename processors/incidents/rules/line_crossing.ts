@@ -14,7 +14,7 @@ const MAX_CROSSED = 500;
 export const lineCrossing: Rule<LineMemory> = (_state, memory, input) => {
   const { record, line, step } = input;
   if (step.kind !== 'looked' || line === null) return;
-  const listed = new Set(record.tracks.map(({ id }) => id));
+  const listed = new Set([...record.tracks, ...record.coasting].map(({ id }) => id));
   memory.anchors = memory.anchors.filter(({ id }) => listed.has(id));
   memory.pending = memory.pending.filter(({ id }) => listed.has(id));
   for (const track of matching(input)) {

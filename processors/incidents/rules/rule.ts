@@ -21,7 +21,7 @@ export interface RuleInput {
 export type Rule<M extends RuleState['memory']> = (state: RuleState, memory: M, input: RuleInput) => void;
 
 export function matching({ rule, record }: RuleInput): Track[] {
-  return record.tracks.filter((track) => rule.classes.includes(track.class));
+  return [...record.tracks, ...record.coasting].filter((track) => rule.classes.includes(track.class));
 }
 
 /** Milliseconds of an option in seconds. */
