@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { BanksmanError, isErrorCode } from '../runtime/errors.ts';
+import { asError, BanksmanError, isErrorCode } from '../runtime/errors.ts';
 import { LEAN_ARGS, leanEnv } from '../runtime/lean.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -28,11 +28,14 @@ export interface RoleProcessOptions {
   onChange?: (role: string, up: boolean) => void;
   /** No answer for this long and the role is taken for hung and killed. Default 15 s. */
   hangMs?: number;
+  /** Not ready after this long and it is killed as well. Default 120 s: a machine may start much at once. */
+  startLimitMs?: number;
 }
 
 /** A role that ran this long was healthy: the next failure starts the back-off anew. */
 const HEALTHY_MS = 10_000;
-const PING_MS = 5_000;
+/** Heartbeats in a row without an answer that make a role hung. */
+const MAX_MISSED = 3;
 
 /** One role as a child process: started, watched, restarted with back-off, stopped in order. */
 export class RoleProcess {
@@ -121,21 +124,29 @@ export class RoleProcess {
 
   #spawn(): Promise<void> {
     const { command, log } = this.#options;
-    const { module, args, env } = command();
-    const child = fork(module, args, {
-      execArgv: LEAN_ARGS,
-      env: { ...process.env, ...leanEnv(), ...env },
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      serialization: 'json',
-    });
-    this.#child = child;
     const startedAt = performance.now();
+    let child: ChildProcess;
+    try {
+      const { module, args, env } = command();
+      child = fork(module, args, {
+        execArgv: LEAN_ARGS,
+        env: { ...process.env, ...leanEnv(), ...env },
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+        serialization: 'json',
+      });
+    } catch (cause) {
+      // No memory for another process: what may have ended the role just before.
+      const error = new BanksmanError('ROLE_FAILED', { where: this.role, message: asError(cause).message, cause });
+      this.#restartLater(performance.now() - startedAt, error.message);
+      return this.#settleStart(Promise.reject(error));
+    }
+    this.#child = child;
     if (child.stderr) {
       createInterface({ input: child.stderr }).on('line', (line) => this.#options.onLine(this.role, line));
     }
     const watchdog = this.#watch(child);
 
-    return new Promise<void>((resolve, reject) => {
+    const started = new Promise<void>((resolve, reject) => {
       let failure: BanksmanError | undefined;
       child.on('message', (message: RoleToSupervisor) => {
         if (message.type === 'ready') {
@@ -153,9 +164,8 @@ export class RoleProcess {
           this.#asked.delete(message.id);
         }
       });
-      child.on('error', (error) => log.error({ role: this.role, err: error }, 'role process'));
       this.#exited = new Promise((exited) => {
-        child.once('exit', (code, signal) => {
+        const ended = (how: string): void => {
           clearInterval(watchdog);
           this.#ready = false;
           this.#child = undefined;
@@ -163,22 +173,27 @@ export class RoleProcess {
           this.#asked.clear();
           this.#changed(false);
           exited();
-          reject(
-            failure ?? new BanksmanError('ROLE_FAILED', { where: this.role, message: `ended with ${signal ?? code}` }),
-          );
-          if (this.#stopping || this.#firstStart) return;
-          this.#restartLater(performance.now() - startedAt, String(failure?.code ?? signal ?? code));
+          reject(failure ?? new BanksmanError('ROLE_FAILED', { where: this.role, message: `ended with ${how}` }));
+          this.#restartLater(performance.now() - startedAt, failure?.code ?? how);
+        };
+        child.once('exit', (code, signal) => ended(String(signal ?? code)));
+        child.on('error', (error) => {
+          log.error({ role: this.role, err: error }, 'role process');
+          // One that could not be started does not exit either.
+          if (child.pid === undefined) ended(error.message);
         });
       });
-    }).then(
+    });
+    return this.#settleStart(started);
+  }
+
+  #settleStart(started: Promise<void>): Promise<void> {
+    return started.then(
       () => {
         this.#firstStart = false;
       },
       (error: unknown) => {
-        if (this.#firstStart) {
-          this.#stopping = true;
-          clearTimeout(this.#restartTimer);
-        }
+        if (this.#firstStart) this.#stopping = true;
         throw error;
       },
     );
@@ -188,34 +203,43 @@ export class RoleProcess {
   #firstStart = true;
 
   #restartLater(ranMs: number, why: string): void {
+    if (this.#stopping || this.#firstStart) return;
     const { log, metrics } = this.#options;
     if (ranMs > HEALTHY_MS) this.#backoff.reset();
     const delay = this.#backoff.next();
     log.warn({ code: 'ROLE_FAILED', role: this.role, why, restart_in_ms: Math.round(delay) }, 'role ended');
     metrics.inc('role_restarts_total', { role: this.role });
     this.#restartTimer = setTimeout(() => {
-      // Every failure ends in `exit` above, which plans the next try.
+      // Whatever goes wrong plans the next try.
       this.#spawn().catch(() => undefined);
     }, delay);
   }
 
+  /** Counts heartbeats, not time: a machine that slept, or a supervisor that was stopped, blames no role. */
   #watch(child: ChildProcess): NodeJS.Timeout {
-    const hangMs = this.#options.hangMs ?? 15_000;
-    let lastAnswer = performance.now();
+    const { log, hangMs = 15_000, startLimitMs = 120_000 } = this.#options;
+    const everyMs = hangMs / MAX_MISSED;
+    let startingMs = 0;
+    let missed = 0;
+    const kill = (why: string): void => {
+      log.error({ code: 'ROLE_FAILED', role: this.role }, why);
+      child.kill('SIGKILL');
+    };
     return setInterval(() => {
       if (!this.#ready) {
-        lastAnswer = performance.now();
+        startingMs += everyMs;
+        if (startingMs >= startLimitMs) kill('role does not become ready, killed');
         return;
       }
-      if (performance.now() - lastAnswer > hangMs) {
-        this.#options.log.error({ code: 'ROLE_FAILED', role: this.role }, 'role does not answer, killed');
-        child.kill('SIGKILL');
+      if (missed >= MAX_MISSED) {
+        kill('role does not answer, killed');
         return;
       }
-      void this.metrics(PING_MS).then((answer) => {
-        if (answer !== undefined) lastAnswer = performance.now();
+      missed += 1;
+      void this.metrics(everyMs).then((answer) => {
+        if (answer !== undefined) missed = 0;
       });
-    }, PING_MS);
+    }, everyMs);
   }
 
   #send(message: SupervisorToRole): void {
