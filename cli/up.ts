@@ -4,7 +4,7 @@ import { SiteWatcher } from '../config/watch.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { isCameraState } from '../supervisor/log_lines.ts';
-import { type Paint, painter, showChanges } from '../supervisor/screen.ts';
+import { logIncidents, type Paint, painter, showChanges } from '../supervisor/screen.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { parseDuration } from './duration.ts';
 import { knownModels, manifestsNamedIn, verifyModels } from './models.ts';
@@ -101,20 +101,21 @@ async function watchUntilStop(supervisor: Supervisor, around: Surroundings, stop
           write(`${paint('site file applied', 'green')}: ${lines.join('; ')}`);
         },
         refused: (why) => {
-          log.error(
-            { code: 'CONFIG_RELOAD_FAILED', why },
-            'the edited site file was refused; the one before stays active',
-          );
+          if (!tty) {
+            log.error(
+              { code: 'CONFIG_RELOAD_FAILED', why },
+              'the edited site file was refused; the one before stays active',
+            );
+          }
           write(`${paint('the edited site file was refused; the one before stays active', 'red')}\n${why}`);
         },
       }),
   });
   await watcher.start();
-  const screen = tty
-    ? showChanges(supervisor.bus, { write, color }, stop.signal).catch((error: unknown) =>
-        log.error({ err: error }, 'screen'),
-      )
-    : undefined;
+  const changes = tty
+    ? showChanges(supervisor.bus, { write, color }, stop.signal)
+    : logIncidents(supervisor.bus, log, stop.signal);
+  const screen = changes.catch((error: unknown) => log.error({ err: error }, 'screen'));
   await stop.asked;
   await watcher.stop();
   await screen;

@@ -65,8 +65,8 @@ describe('an incident in one line', () => {
     ['opened', { transition: 'opened' }, 'INCIDENT high person-on-road at gate, zone road, 2 people a1'],
     [
       'unobserved',
-      { transition: 'unobserved', unobservedReason: 'RTSP_STALLED' },
-      'UNSEEN   person-on-road at gate, zone road: RTSP_STALLED',
+      { transition: 'unobserved', unobservedReason: 'blind:RTSP_STALLED' },
+      'UNSEEN   person-on-road at gate, zone road: blind: RTSP_STALLED',
     ],
     [
       'closed',

@@ -1,5 +1,6 @@
 import type { Bus } from '../runtime/bus/types.ts';
 import { ERRORS, isErrorCode } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/log.ts';
 import { parseMessage } from '../runtime/messages/schemas.ts';
 import type { CameraStatus, Incident } from '../runtime/messages/types.ts';
 import { fromTimestamp } from '../runtime/time.ts';
@@ -60,12 +61,24 @@ export function incidentLine(incident: Incident, paint: Paint): string {
     case 'opened':
       return `${paint('INCIDENT', 'red')} ${incident.severity} ${paint(incident.rule, 'bold')} ${where}, ${who} ${paint(incident.id, 'dim')}`;
     case 'unobserved':
-      return `${paint('UNSEEN', 'yellow')}   ${incident.rule} ${where}: ${incident.unobservedReason ?? 'nobody can look'}`;
+      return `${paint('UNSEEN', 'yellow')}   ${incident.rule} ${where}: ${incident.unobservedReason?.replace(':', ': ') ?? 'nobody can look'}`;
     default: {
       const seconds =
         (fromTimestamp(incident.closedAt ?? incident.updatedAt) - fromTimestamp(incident.openedAt)) / 1000;
       return `${paint('closed', 'green')}   ${incident.rule} ${where}: ${incident.closeReason ?? ''} after ${seconds.toFixed(1)} s`;
     }
+  }
+}
+
+/** The same for programs: incidents as log lines, until aborted. What happens to cameras their agent logs. */
+export async function logIncidents(bus: Bus, log: Logger, signal: AbortSignal): Promise<void> {
+  for await (const message of bus.tail('incidents.v1', 'latest', { signal })) {
+    if (message.value === null) continue;
+    const incident = parseMessage('incidents.v1', message);
+    const { id, transition, rule, camera, zone, severity, closeReason, unobservedReason } = incident;
+    if (transition === 'updated') continue;
+    const level = transition === 'closed' ? 'info' : 'warn';
+    log[level]({ incident: id, transition, rule, camera, zone, severity, closeReason, unobservedReason }, 'incident');
   }
 }
 

@@ -143,7 +143,7 @@ function drawCamera(camera: CameraView): void {
   const { stream, fps } = camera;
   const limited = camera.limitedFps === null ? '' : `, limited to ${camera.limitedFps.toFixed(1)} fps by load`;
   const facts = stream
-    ? `${stream.codec.toUpperCase()} ${stream.width}×${stream.height}, ${fps.received.toFixed(0)} fps in, ${fps.published.toFixed(1)} looked at${limited}`
+    ? `${stream.codec.toUpperCase()} ${stream.width}×${stream.height}, ${fps.received.toFixed(0)} fps, ${fps.published.toFixed(1)} looked at${limited}`
     : '';
   parts.words.replaceChildren(
     ...(camera.reason === null
@@ -258,7 +258,7 @@ function drawIncident(incident: Incident): HTMLElement {
       ),
       incident.unobservedReason === null || incident.state !== 'unobserved'
         ? null
-        : make('p', 'why', incident.unobservedReason),
+        : make('p', 'why', incident.unobservedReason.replace(':', ': ')),
       judged,
       buttons,
     ),
