@@ -76,7 +76,7 @@ export class Reporter {
     }
     if (state === this.#state && reason === this.#reason) return;
     this.#options.metrics.remove('camera_state', { camera: this.#options.camera, state: this.#state });
-    const level = state === 'quarantined' ? 'error' : reason !== null && reason !== this.#reason ? 'warn' : 'debug';
+    const level = levelOf(state, reason, this.#reason);
     this.#options.log[level]({ camera: this.#options.camera, state, code: reason, detail }, 'camera state');
     this.#state = state;
     this.#reason = reason;
@@ -189,4 +189,15 @@ export class Reporter {
       return false;
     }
   }
+}
+
+/** Idle and active follow one another all day; what goes wrong, and that it is over, people must know. */
+function levelOf(
+  state: CameraState,
+  reason: string | null,
+  before: string | null,
+): 'error' | 'warn' | 'info' | 'debug' {
+  if (state === 'quarantined') return 'error';
+  if (reason !== null) return reason === before ? 'debug' : 'warn';
+  return before === null ? 'debug' : 'info';
 }
