@@ -27,6 +27,8 @@ const DRAIN_LIMIT_MS = 1_000;
 /** The decoder's errors are nowhere but in its log; see `ipc.ts`. */
 const DECODER_LOG = { GST_DEBUG: 'libav:1', GST_DEBUG_NO_COLOR: '1' };
 const DECODER_ERROR = /\bERROR\s+libav\b/;
+/** What GStreamer 1.22 says when `rtspsrc` is stopped before its first segment; nothing follows from it. */
+const IDLE_TALK = /^$|GStreamer-CRITICAL .*gst_event_set_seqnum: assertion 'seqnum != GST_SEQNUM_INVALID'/;
 /** A broken stream makes hundreds of lines a second. */
 const DECODER_ERROR_EVERY_MS = 100;
 
@@ -110,6 +112,7 @@ export class CameraProcess {
     if (!this.#child.stderr) return;
     let saidAt = Number.NEGATIVE_INFINITY;
     createInterface({ input: this.#child.stderr }).on('line', (line) => {
+      if (IDLE_TALK.test(line)) return;
       if (!DECODER_ERROR.test(line)) {
         process.stderr.write(`${line}\n`);
         return;

@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -22,6 +23,16 @@ export interface CommandResult {
   code: number;
   stdout: string;
   stderr: string;
+}
+
+/** A port that nothing listens on now: for a console that must be found again after a restart of its role. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
 }
 
 /** Runs a command of the product in a process of its own. */
@@ -122,7 +133,7 @@ export class Up {
         this.#metrics = /metrics\s+(http:\S+)/.exec(said)?.[1];
         return this.#console !== undefined && this.#metrics !== undefined;
       },
-      60_000,
+      120_000,
     ).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${this.output.slice(-3_000)}`);
     });

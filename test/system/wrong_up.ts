@@ -65,6 +65,11 @@ export class Command {
     if (this.#child.pid !== undefined) process.kill(-this.#child.pid, 'SIGINT');
   }
 
+  /** To it alone, as a service manager or the kernel does. */
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
   /** When it and whoever holds its output has ended. */
   ended(): Promise<Ended> {
     return this.#ended;

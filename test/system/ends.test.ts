@@ -1,0 +1,70 @@
+/** Every way in which `up` ends: asked to, by the clock, and killed with nobody left to ask. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { HAS_TEST_DATA } from '../data.ts';
+import { type RtspServer, startRtspServer } from '../rtsp/server.ts';
+import { until } from '../wait.ts';
+import { EndedSite, isUp } from './ends.ts';
+
+describe.skipIf(!HAS_TEST_DATA)('the end of up', { timeout: 120_000 }, () => {
+  let server: RtspServer;
+  let site: EndedSite;
+
+  beforeAll(async () => {
+    server = await startRtspServer({
+      streams: [{ path: '/cam', source: { kind: 'pattern', width: 320, height: 180, fps: 5 } }],
+    });
+    site = await EndedSite.make({
+      cameras: { gate: { url: server.url('/cam') } },
+      rules: [{ id: 'anybody', type: 'zone_entry' }],
+    });
+  }, 120_000);
+  afterAll(async () => {
+    await site?.remove();
+    await server?.stop();
+  });
+
+  const plays = async (): Promise<boolean> => (await server.clients()) > 0;
+
+  test('SIGTERM', async () => {
+    const command = site.up();
+    await until('the camera to play', plays);
+    await until('it to run', () => isUp(command));
+    command.signal('SIGTERM');
+    const ended = await command.ended();
+    expect([ended.code, ended.signal]).toEqual([0, null]);
+    await site.left(command, ended);
+  });
+
+  test('the time that it was given', async () => {
+    const command = site.up('--for', '5s');
+    await until('it to run', () => isUp(command));
+    const began = performance.now();
+    const ended = await command.ended();
+    expect(performance.now() - began).toBeGreaterThan(4_500);
+    expect([ended.code, ended.signal]).toEqual([0, null]);
+    await site.left(command, ended);
+  });
+
+  test('SIGKILL of the supervisor: its roles end by themselves, the next one starts', async () => {
+    const killed = site.up();
+    await until('the camera to play', plays);
+    await until('it to run', () => isUp(killed));
+    await until('the camera process, four roles and the supervisor', () => killed.left().length === 6);
+    killed.signal('SIGKILL');
+    const began = performance.now();
+    await until('the others to end', () => killed.left().length === 0, 20_000);
+    console.log(`the last role ended ${((performance.now() - began) / 1000).toFixed(1)} s after its supervisor`);
+    // Two seconds by their own clocks; this is for a machine that is busy with other tests.
+    expect(performance.now() - began).toBeLessThan(10_000);
+    expect((await killed.ended()).signal).toBe('SIGKILL');
+    await until('the camera to be let go', async () => !(await plays()));
+
+    const next = site.up();
+    await until('the camera to play', plays);
+    await until('it to run', () => isUp(next));
+    next.interrupt();
+    const ended = await next.ended();
+    expect([ended.code, ended.signal]).toEqual([0, null]);
+    await site.left(next, ended);
+  });
+});
