@@ -1,7 +1,8 @@
-import gstreamer, { type Element } from 'gstreamer-superficial';
+import type { Element } from 'gstreamer-superficial';
 import { BanksmanError } from '../runtime/errors.ts';
 import type { Credentials } from './ipc.ts';
 import { type StreamFigures, StreamMeter } from './probe_meter.ts';
+import { polledPipeline } from './rtsp/elements.ts';
 import type { RtspUrl } from './rtsp/url.ts';
 
 export interface ProbeStreamOptions {
@@ -29,7 +30,7 @@ const NO_TIME = 0xffffffffffffffffn;
 export async function probeStream(options: ProbeStreamOptions): Promise<ProbedStream> {
   const { url, credentials, transport, timeoutMs, measureS } = options;
   // What is an enumeration can only be given here, not as a property. The jitter buffer would make times of its own.
-  const pipeline = new gstreamer.Pipeline(
+  const pipeline = polledPipeline(
     `rtspsrc name=camera protocols=${transport} latency=50 buffer-mode=none ${options.tlsVerify ? '' : 'tls-validation-flags=no-flags '}` +
       '! rtph264depay ! h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au ! tee name=both ' +
       'both. ! queue ! gdppay ! appsink name=units sync=false max-buffers=500 drop=false ' +

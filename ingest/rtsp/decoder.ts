@@ -1,5 +1,5 @@
-import gstreamer, { type Element, type Pipeline } from 'gstreamer-superficial';
-import { element, release, writePts } from './elements.ts';
+import type { Element, Pipeline } from 'gstreamer-superficial';
+import { element, polledPipeline, release, writePts } from './elements.ts';
 import { BUFFER_FLAGS, parseGdp } from './gdp.ts';
 import { PendingUnits } from './pending.ts';
 import type { AccessUnit, Decoder, DecoderEvents, RawPicture, Stamp } from './types.ts';
@@ -37,7 +37,7 @@ export class H264Decoder implements Decoder {
     const { lumaWidth, lumaHeight } = this.#options;
     // The picture's branch is linked first: when the luma arrives, the picture is in its sink.
     // No sink may wait for a clock, and none may hold more than a few: the decoder stays in step.
-    const pipeline = new gstreamer.Pipeline(
+    const pipeline = polledPipeline(
       'appsrc name=units is-live=false format=time max-bytes=0 max-buffers=0 max-time=0 ' +
         'caps="video/x-h264,stream-format=byte-stream,alignment=au" ! avdec_h264 max-threads=1 ! tee name=both ' +
         'both. ! videoconvert ! video/x-raw,format=I420 ! gdppay ' +

@@ -1,5 +1,14 @@
-import type { Element, Pipeline } from 'gstreamer-superficial';
+import gstreamer, { type Element, type Pipeline } from 'gstreamer-superficial';
 import { BanksmanError } from '../../runtime/errors.ts';
+
+/**
+ * A pipeline whose bus is polled. By default a pipeline that is stopped throws away what lies on its
+ * bus: a thread that has not yet taken the message that woke it then waits for ever, and so does the
+ * process when it exits. (The binding's own property of that name sets nothing.)
+ */
+export function polledPipeline(description: string): Pipeline {
+  return new gstreamer.Pipeline(`pipeline.( auto-flush-bus=false ${description} )`);
+}
 
 /** @throws BanksmanError INTERNAL when the pipeline was built without it. */
 export function element(pipeline: Pipeline, name: string): Element {

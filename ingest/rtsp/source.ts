@@ -1,7 +1,7 @@
-import gstreamer, { type BusMessage, type Pipeline } from 'gstreamer-superficial';
+import type { BusMessage, Pipeline } from 'gstreamer-superficial';
 import { BanksmanError, type ErrorCode } from '../../runtime/errors.ts';
 import type { Credentials } from '../ipc.ts';
-import { element } from './elements.ts';
+import { element, polledPipeline } from './elements.ts';
 import { BUFFER_FLAGS, parseGdp } from './gdp.ts';
 import { pictureKind } from './h264.ts';
 import type { AccessUnit, AccessUnitSource, SourceEvents } from './types.ts';
@@ -33,7 +33,7 @@ export class RtspSource implements AccessUnitSource {
   start(events: SourceEvents): void {
     const { url, credentials, transport, now } = this.#options;
     // The jitter buffer would make times of its own after a stall: `buffer-mode=none`.
-    const pipeline = new gstreamer.Pipeline(
+    const pipeline = polledPipeline(
       `rtspsrc name=camera protocols=${transport} latency=50 buffer-mode=none tcp-timeout=5000000 tls-validation-flags=${this.#tlsFlags()} ` +
         '! rtph264depay ! h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au ' +
         '! gdppay ! appsink name=units sync=false async=false max-buffers=64 drop=false',

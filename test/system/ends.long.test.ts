@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HAS_TEST_DATA } from '../data.ts';
+import { processes } from '../processes.ts';
 import { type RtspServer, startRtspServer } from '../rtsp/server.ts';
 import { until } from '../wait.ts';
 import { EndedSite, isUp } from './ends.ts';
@@ -44,7 +45,10 @@ describe.skipIf(!HAS_TEST_DATA)('the end of up at any moment', () => {
       else command.signal(how);
       const began = performance.now();
       const ended = await command.ended();
-      await until('nothing to be left', () => command.left().length === 0, 30_000);
+      await until('nothing to be left', () => command.left().length === 0, 30_000).catch((error: unknown) => {
+        const left = command.left().map((pid) => processes().find((one) => one.pid === pid));
+        throw new Error(`${String(error)} ${how} at ${afterMs}: ${JSON.stringify(left)}\n${command.output}`);
+      });
       const name = how === 'Ctrl-C' ? 'SIGINT' : how;
       const ms = Math.round(performance.now() - began);
       said.push(`${how} at ${Math.round(afterMs)}${wasUp ? ' (up)' : ''}: ${ended.signal ?? ended.code} in ${ms} ms`);
