@@ -79,9 +79,10 @@ describe.skipIf(!HAS_TEST_DATA)('recorded footage over RTSP', () => {
     expect(score.tp).toBeGreaterThanOrEqual(58);
     expect(score.fp).toBeLessThanOrEqual(12);
 
-    const visits = await until('the last visit to be closed', async () => {
+    const visits = await until('the last visit to be closed, its pictures listed', async () => {
       const all = await up.incidents();
-      return all.length >= 6 && all.every(({ state }) => state === 'closed') && all;
+      const isWhole = all.every(({ state, evidence }) => state === 'closed' && evidence.length >= 3);
+      return all.length >= 6 && isWhole && all;
     });
     expect(visits.map(({ rule, closeReason }) => [rule, closeReason])).toEqual(Array(6).fill(['visit', 'left']));
     for (const { evidence } of visits) {
