@@ -61,6 +61,8 @@ async function leave(code: number, end?: { reason: ErrorCode; detail: string }):
 async function begin(message: ConfigureMessage): Promise<void> {
   const { camera, credentials, epoch, lastRunId } = message;
   bus = await connectLocalBus(message.busSocket, { onLost: () => void leave(1) });
+  // Told to leave meanwhile: a pipeline that plays now would hang the exit.
+  if (ending) return;
   const publisher = new FramePublisher(bus.producer(), counters, (error) => {
     if (!ending) log.warn({ camera: camera.camera, err: asError(error) }, 'the bus refused a record');
   });
@@ -89,7 +91,10 @@ async function begin(message: ConfigureMessage): Promise<void> {
     report();
   }, HEARTBEAT_MS);
   sayStatus();
-  void attend(bus, cameraKey(camera.site, camera.camera));
+  attend(bus, cameraKey(camera.site, camera.camera)).catch((error: unknown) => {
+    // Without its bus the process leaves anyhow.
+    if (!ending) throw error;
+  });
 }
 
 /** Follows what cleanup asks for. */
@@ -178,6 +183,11 @@ process.on('message', (message: AgentToCamera) => {
       void leave(1, { reason: known ? error.code : 'INTERNAL', detail: asError(error).message });
     });
   }
+});
+// Node's own way out joins threads that wait for a pipeline that still plays: it would never end.
+process.on('uncaughtException', (error) => {
+  if (!ending) log.fatal({ err: error }, 'camera process failed');
+  void leave(1);
 });
 // The agent is gone; its successor starts this camera anew.
 process.on('disconnect', () => void leave(0));

@@ -1,6 +1,5 @@
 /** Edits of the site file while it runs: what did not change is not disturbed, what is wrong is not applied. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CameraView, SiteView } from '../../dashboards/console/views.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
@@ -9,7 +8,7 @@ import { HAS_TEST_DATA } from '../data.ts';
 import { isAlive } from '../processes.ts';
 import { type RtspServer, startRtspServer } from '../rtsp/server.ts';
 import { until } from '../wait.ts';
-import { type SiteObject, Up } from './up.ts';
+import { freePort, type SiteObject, Up } from './up.ts';
 import { BusWatch, metricSum } from './watch_bus.ts';
 
 describe.skipIf(!HAS_TEST_DATA)('edits of the site file', { timeout: 90_000 }, () => {
@@ -195,15 +194,6 @@ describe.skipIf(!HAS_TEST_DATA)('edits of the site file', { timeout: 90_000 }, (
     const value = table.get(cameraKey('test', id))?.value;
     await table.stop();
     return value ? (JSON.parse(value.toString('utf8')) as CameraRecord) : undefined;
-  }
-
-  async function freePort(): Promise<number> {
-    const probe = createServer();
-    await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-    const address = probe.address();
-    await new Promise((resolve) => probe.close(resolve));
-    if (typeof address !== 'object' || address === null) throw new Error('no port');
-    return address.port;
   }
 
   function cameraProcesses(): number {

@@ -113,7 +113,7 @@ describe.skipIf(!HAS_TEST_DATA)('20 outages of a camera', () => {
 
   test('it ends in order', async () => {
     expect(await up.stop()).toBe(0);
-    expect(up.family()).toEqual([]);
+    expect(up.left()).toEqual([]);
   });
 
   function pidOf(name: string): number {

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import type { CameraStatus, Incident } from '../../runtime/messages/types.ts';
 import { YOLOX_NANO } from '../data.ts';
-import { family, isAlive, type ProcessInfo } from '../processes.ts';
+import { environment, family, isAlive, type ProcessInfo, processes } from '../processes.ts';
 import { until } from '../wait.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -171,6 +171,13 @@ export class Up {
     return family(this.pid);
   }
 
+  /** Everything that was started for this site and still lives, also what has lost its parent. */
+  left(): number[] {
+    return processes()
+      .map(({ pid }) => pid)
+      .filter((pid) => pid !== process.pid && environment(pid).includes(this.dir));
+  }
+
   /** The processes of a role: one, or as many as there are cameras. */
   roles(name: RoleName): ProcessInfo[] {
     return this.family().filter(({ args }) =>
@@ -204,9 +211,8 @@ export class Up {
   /** Stops what still runs and removes the folder. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child?.pid !== undefined) {
-      const members = family(this.#child.pid);
       await Promise.race([this.stop(), new Promise((resolve) => setTimeout(resolve, 15_000))]);
-      for (const { pid } of members) {
+      for (const pid of this.left()) {
         try {
           process.kill(pid, 'SIGKILL');
         } catch {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { environment, processes } from '../processes.ts';
 
 const CLI = join(import.meta.dirname, '../../cli.ts');
 
@@ -77,16 +77,9 @@ export class Command {
 
   /** Pids that still carry the mark. */
   left(): number[] {
-    return readdirSync('/proc')
-      .filter((entry) => /^\d+$/.test(entry))
-      .filter((pid) => {
-        try {
-          return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(this.#mark);
-        } catch {
-          return false;
-        }
-      })
-      .map(Number);
+    return processes()
+      .map(({ pid }) => pid)
+      .filter((pid) => environment(pid).includes(this.#mark));
   }
 
   /** Whatever the test left behind. */
