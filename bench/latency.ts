@@ -14,10 +14,10 @@ import type { Bus } from '../runtime/bus/types.ts';
 import { decodeFrameHeaders, splitFrame } from '../runtime/messages/codec.ts';
 import { parseMessage } from '../runtime/messages/schemas.ts';
 import type { Incident } from '../runtime/messages/types.ts';
+import { type RtspServer, startRtspServer } from '../simulator/rtsp/server.ts';
+import { readStrip } from '../simulator/rtsp/strip.ts';
 import { ONE_BY_ONE } from '../test/data.ts';
 import { residentBytes } from '../test/processes.ts';
-import { type RtspServer, startRtspServer } from '../test/rtsp/server.ts';
-import { readStrip } from '../test/rtsp/strip.ts';
 import { Up } from '../test/system/up.ts';
 import { until } from '../test/wait.ts';
 

@@ -11,8 +11,8 @@ import { type JsonTopic, parseMessage, type ValueOf } from '../runtime/messages/
 import { cameraKey } from '../runtime/messages/topics.ts';
 import type { CameraRecord, CameraStatus, Observation } from '../runtime/messages/types.ts';
 import { PrometheusMetrics } from '../runtime/prometheus.ts';
+import { type RtspServer, type RtspServerOptions, startRtspServer } from '../simulator/rtsp/server.ts';
 import { cameraRecord } from '../test/ingest/camera_record.ts';
-import { type RtspServer, type RtspServerOptions, startRtspServer } from '../test/rtsp/server.ts';
 import { IngestAgent, type IngestAgentOptions } from './agent.ts';
 
 const PATTERN = { kind: 'pattern', width: 320, height: 180, fps: 5 } as const;

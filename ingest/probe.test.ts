@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type RtspServer, startRtspServer } from '../test/rtsp/server.ts';
+import { type RtspServer, startRtspServer } from '../simulator/rtsp/server.ts';
 import { formatProbe, type ProbeResult, recommend } from './probe.ts';
 
 const PASSWORD = 'p@ss#w/rd';

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { BanksmanError } from '../../runtime/errors.ts';
-import { makeCertificate } from '../../test/rtsp/certificate.ts';
-import { type RtspServer, startRtspServer } from '../../test/rtsp/server.ts';
+import { makeCertificate } from '../../simulator/rtsp/certificate.ts';
+import { type RtspServer, startRtspServer } from '../../simulator/rtsp/server.ts';
 import { type PreflightOptions, preflight } from './preflight.ts';
 
 const SECRET = 'pä@ss#w"rd';

@@ -1,7 +1,7 @@
 /** Every way in which `up` ends: asked to, by the clock, and killed with nobody left to ask. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type RtspServer, startRtspServer } from '../../simulator/rtsp/server.ts';
 import { HAS_TEST_DATA } from '../data.ts';
-import { type RtspServer, startRtspServer } from '../rtsp/server.ts';
 import { until } from '../wait.ts';
 import { EndedSite, isUp } from './ends.ts';
 

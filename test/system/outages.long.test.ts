@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CameraStatus, Detections } from '../../runtime/messages/types.ts';
+import { type RtspServer, startRtspServer } from '../../simulator/rtsp/server.ts';
 import { HAS_TEST_DATA } from '../data.ts';
 import { descriptors, residentBytes } from '../processes.ts';
-import { type RtspServer, startRtspServer } from '../rtsp/server.ts';
 import { until } from '../wait.ts';
 import { Random } from './random.ts';
 import { Up } from './up.ts';

@@ -1,9 +1,9 @@
 /** Eight cameras and one detector: what is processed stays fresh, what is not is counted, memory is flat. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Detections, Tracks } from '../../runtime/messages/types.ts';
+import { type RtspServer, startRtspServer } from '../../simulator/rtsp/server.ts';
 import { HAS_TEST_DATA, VTEST } from '../data.ts';
 import { residentBytes } from '../processes.ts';
-import { type RtspServer, startRtspServer } from '../rtsp/server.ts';
 import { until } from '../wait.ts';
 import { Up } from './up.ts';
 import { BusWatch, metricSum } from './watch_bus.ts';

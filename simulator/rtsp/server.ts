@@ -210,7 +210,7 @@ export class RtspServer {
     const { auth, tls, streams, cacheDir = DEFAULT_CACHE } = this.#options;
     child.stdin.write(`${JSON.stringify({ port: this.port, streams, auth, tls, cacheDir })}\n`);
     await new Promise<void>((resolve, reject) => {
-      const fail = (why: string): void => reject(new Error(`RTSP test server ${why}: ${said}`));
+      const fail = (why: string): void => reject(new Error(`RTSP server ${why}: ${said}`));
       const timer = setTimeout(() => {
         child.kill('SIGKILL');
         fail('did not start in time');
@@ -240,7 +240,7 @@ export class RtspServer {
 
   async #command(command: Record<string, unknown>): Promise<Reply> {
     const child = this.#child;
-    if (!child?.stdin?.writable) throw new Error('the RTSP test server does not run');
+    if (!child?.stdin?.writable) throw new Error('the RTSP server does not run');
     const id = this.#nextId++;
     const reply = await new Promise<Reply>((resolve) => {
       const gone = (): void => resolve({ id, ok: false, message: 'the server ended' });
@@ -252,7 +252,7 @@ export class RtspServer {
       child.stdin?.write(`${JSON.stringify({ id, ...command })}\n`);
     });
     this.#replies.delete(id);
-    if (!reply.ok) throw new Error(`RTSP test server: ${reply.message}`);
+    if (!reply.ok) throw new Error(`RTSP server: ${reply.message}`);
     return reply;
   }
 

@@ -34,7 +34,7 @@ function strips(grey: Buffer[], width: number, height: number): Strip[] {
   return grey.map((picture) => readStrip(picture, width, height)).filter((strip) => strip !== null);
 }
 
-describe.skipIf(!existsSync(CLIP))('RTSP test server', () => {
+describe.skipIf(!existsSync(CLIP))('RTSP server', () => {
   let server: RtspServer;
 
   beforeAll(async () => {
