@@ -28,7 +28,7 @@ const AREAS: readonly Area[] = [
     ),
   },
   { id: 'crane-bay', kind: 'crane_bay', polygon: rectangle(41.5, 26, 53, 35) },
-  { id: 'hard-hat', kind: 'hard_hat', polygon: rectangle(42.5, 6, 53, 15) },
+  { id: 'hard-hat', kind: 'hard_hat', polygon: rectangle(42.5, 6, 52, 14) },
 ];
 
 /** `in` comes from the street. */
