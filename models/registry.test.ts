@@ -54,6 +54,17 @@ describe('registry', () => {
     expect(registry.weightsPath(registry.get('own'))).toBe(join(folder, 'own.onnx'));
   });
 
+  test('weights beside their manifest are found there, others in the folder', async () => {
+    const path = join(folder, 'beside.yaml');
+    await writeFile(path, own.replace('file: own.onnx', 'file: beside.onnx'));
+    const dir = join(folder, 'weights');
+    const registry = await loadRegistry({ env: {}, dir, manifests: [path] });
+    expect(registry.weightsPath(registry.get('own'))).toBe(join(dir, 'beside.onnx'));
+    await writeFile(join(folder, 'beside.onnx'), '');
+    expect(registry.weightsPath(registry.get('own'))).toBe(join(folder, 'beside.onnx'));
+    expect(registry.weightsPath(registry.get('yolox-nano'))).toBe(join(dir, 'yolox_nano.onnx'));
+  });
+
   test('an unknown name lists those that are known', async () => {
     const registry = await loadRegistry({ env: {} });
     expect(() => registry.get('yolo')).toThrow(

@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { BanksmanError } from '../runtime/errors.ts';
 import { loadManifest, type ModelManifest } from './manifest.ts';
 
@@ -19,6 +20,7 @@ export interface ModelRegistry {
   readonly manifests: readonly ModelManifest[];
   /** @throws BanksmanError MODEL_UNKNOWN naming the models that exist. */
   get(id: string): ModelManifest;
+  /** Beside the manifest where they lie there, as those of a training do; else in `dir`, there or not. */
   weightsPath(manifest: ModelManifest): string;
 }
 
@@ -33,9 +35,11 @@ export function modelsDir(options: ModelsOptions = {}): string {
 export async function loadRegistry(options: ModelsOptions = {}): Promise<ModelRegistry> {
   const builtIn = (await readdir(import.meta.dirname)).filter((file) => file.endsWith('.yaml')).sort();
   const byId = new Map<string, ModelManifest>();
+  const folders = new Map<string, string>();
   for (const path of [...builtIn.map((file) => join(import.meta.dirname, file)), ...(options.manifests ?? [])]) {
     const manifest = await loadManifest(path);
     byId.set(manifest.id, manifest);
+    folders.set(manifest.id, dirname(path));
   }
   const dir = modelsDir(options);
   const manifests = [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -50,6 +54,9 @@ export async function loadRegistry(options: ModelsOptions = {}): Promise<ModelRe
         message: `no model of that name; known: ${manifests.map((known) => known.id).join(', ')}`,
       });
     },
-    weightsPath: (manifest) => join(dir, manifest.file),
+    weightsPath(manifest) {
+      const beside = join(folders.get(manifest.id) ?? dir, manifest.file);
+      return existsSync(beside) ? beside : join(dir, manifest.file);
+    },
   };
 }
