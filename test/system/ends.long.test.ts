@@ -1,12 +1,12 @@
 /** `up` is ended at moments that nobody chose, its start and its end included. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Random } from '../../simulator/random.ts';
 import { type RtspServer, startRtspServer } from '../../simulator/rtsp/server.ts';
 import { HAS_TEST_DATA } from '../data.ts';
 import { processes } from '../processes.ts';
 import { until } from '../wait.ts';
 import { EndedSite, isUp } from './ends.ts';
-import { Random } from './random.ts';
 
 const ROUNDS = 24;
 /** Some hit the start, some what runs. */

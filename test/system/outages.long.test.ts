@@ -2,11 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CameraStatus, Detections } from '../../runtime/messages/types.ts';
+import { Random } from '../../simulator/random.ts';
 import { type RtspServer, startRtspServer } from '../../simulator/rtsp/server.ts';
 import { HAS_TEST_DATA } from '../data.ts';
 import { descriptors, residentBytes } from '../processes.ts';
 import { until } from '../wait.ts';
-import { Random } from './random.ts';
 import { Up } from './up.ts';
 import { BusWatch, metricSum } from './watch_bus.ts';
 
