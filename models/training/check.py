@@ -17,7 +17,7 @@ import onnxruntime
 import torch
 
 from data import Pictures, to_tensor
-from network import Exported, load
+from network import load
 
 #: Of scores; boxes are held to as much in strides.
 TOLERANCE = 1e-3
@@ -45,11 +45,11 @@ def main() -> int:
             known = Pictures(options.data, design.classes, design.width, design.height, Path(cache))
             pictures += [np.array(known.pixels[index]) for index in range(min(options.count, len(known)))]
     worst = 0.0
-    exported = Exported(detector).eval()
     for pixels in pictures:
         batch = to_tensor([pixels]).contiguous()
         with torch.inference_mode():
-            wanted = exported(batch).numpy()
+            raw = detector(batch)
+            wanted = torch.cat((raw[..., :4], raw[..., 4:].sigmoid()), 2).numpy()
         (found,) = session.run(None, {name: batch.numpy()})
         if found.shape != wanted.shape:
             print(f"shape {found.shape} for {wanted.shape}", file=sys.stderr)

@@ -86,7 +86,7 @@ def assign(
     cost = class_cost - OVERLAP_COST * iou.clamp(min=1e-6).log() + 1e6 * ~fits
     kept = iou * fits
     count = kept.topk(min(OVERLAPS, len(among)), 1).values.sum(1).int().clamp(min=1)
-    rank = cost.argsort(1, stable=True).argsort(1, stable=True)
+    rank = cost.argsort(dim=1, stable=True).argsort(dim=1, stable=True)
     wanted = (rank < count[:, None]) & fits
     # A cell that several boxes want answers for the cheapest.
     cost = torch.where(wanted, cost, torch.full_like(cost, float("inf")))

@@ -29,10 +29,10 @@ class Design:
     width: int = 640
     height: int = 384
     #: Of the stages at strides 2, 4, 8, 16, 32.
-    channels: tuple[int, int, int, int, int] = (16, 32, 64, 128, 192)
-    #: Residual blocks of the stages from stride 4 on.
-    depths: tuple[int, int, int, int] = (1, 2, 2, 1)
-    neck: int = 64
+    channels: tuple[int, int, int, int, int] = (16, 24, 48, 96, 160)
+    #: Residual blocks of the stages from stride 4 on; 0: none, nor what leads round them.
+    depths: tuple[int, int, int, int] = (0, 2, 2, 1)
+    neck: int = 48
 
     def __post_init__(self) -> None:
         if self.width % STRIDES[-1] or self.height % STRIDES[-1]:
@@ -80,6 +80,10 @@ class PartialStage(nn.Module):
         return self.join(torch.cat((self.through(x), self.past(x)), 1))
 
 
+def stage(channels: int, depth: int) -> list[nn.Module]:
+    return [PartialStage(channels, depth)] if depth else []
+
+
 class Pyramid(nn.Module):
     """Pooling over growing squares, so that cells of the last stage know the whole picture around them."""
 
@@ -124,21 +128,24 @@ class Detector(nn.Module):
     def __init__(self, design: Design) -> None:
         super().__init__()
         self.design = design
+        self.range = 255
         c2, c4, c8, c16, c32 = design.channels
         d4, d8, d16, d32 = design.depths
         neck = design.neck
         self.stem = Conv(3, c2, 3, 2)
-        self.stage4 = nn.Sequential(Conv(c2, c4, 3, 2), PartialStage(c4, d4))
-        self.stage8 = nn.Sequential(Conv(c4, c8, 3, 2), PartialStage(c8, d8))
-        self.stage16 = nn.Sequential(Conv(c8, c16, 3, 2), PartialStage(c16, d16))
-        self.stage32 = nn.Sequential(Conv(c16, c32, 3, 2), Pyramid(c32), PartialStage(c32, d32))
+        self.stage4 = nn.Sequential(Conv(c2, c4, 3, 2), *stage(c4, d4))
+        self.stage8 = nn.Sequential(Conv(c4, c8, 3, 2), *stage(c8, d8))
+        self.stage16 = nn.Sequential(Conv(c8, c16, 3, 2), *stage(c16, d16))
+        self.stage32 = nn.Sequential(Conv(c16, c32, 3, 2), Pyramid(c32), *stage(c32, d32))
         self.lateral = nn.ModuleList(Conv(channels, neck) for channels in (c8, c16, c32))
         self.up = nn.ModuleList(Separable(neck, neck) for _ in range(2))
         self.down = nn.ModuleList(Separable(neck, neck, stride=2) for _ in range(2))
         self.heads = nn.ModuleList(Head(neck, len(design.classes)) for _ in STRIDES)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        x8 = self.stage8(self.stage4(self.stem(pictures / 255)))
+        if self.range != 1:
+            pictures = pictures / self.range
+        x8 = self.stage8(self.stage4(self.stem(pictures)))
         x16 = self.stage16(x8)
         x32 = self.stage32(x16)
         n8, n16, n32 = (lateral(x) for lateral, x in zip(self.lateral, (x8, x16, x32)))
@@ -151,11 +158,15 @@ class Detector(nn.Module):
 
 
 class Exported(nn.Module):
-    """As the adapter wants it: objectness and classes through the sigmoid."""
+    """As the adapter wants it: objectness and classes through the sigmoid. Changes the detector given."""
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
         self.detector = detector
+        # The first convolution takes 0-255 as it is: one pass less over the picture.
+        with torch.no_grad():
+            detector.stem[0].weight.div_(detector.range)
+        detector.range = 1
 
     def forward(self, pictures: Tensor) -> Tensor:
         raw = self.detector(pictures)
