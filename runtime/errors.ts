@@ -230,6 +230,11 @@ export const ERRORS = Object.freeze({
   DATA_DIR_UNUSABLE: spec(false, 'data_dir cannot be written', 'Give a folder that this user can write, with room.'),
   PORT_TAKEN: spec(false, 'the port is taken', 'Stop what listens there, or bind to another port in the site file.'),
   ROLE_FAILED: spec(true, 'a role ended by itself', 'The supervisor restarts it; see the log.'),
+  SIMULATOR_FAILED: spec(
+    false,
+    'the simulated site could not be made or served',
+    'Call ./setup, which brings Python and GStreamer with the plugins that are needed, and try again.',
+  ),
   STOP_TIMED_OUT: spec(
     false,
     'something did not stop within the deadline and was ended',

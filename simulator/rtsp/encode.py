@@ -54,7 +54,7 @@ def units_of(segment, options, cache_dir):
         os.makedirs(cache_dir, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=cache_dir)
         with os.fdopen(handle, "wb") as out:
-            _write(out, _encode(segment, options))
+            write_units(out, _encode(segment, options))
         # Whoever finishes first wins; the bytes are the same.
         os.replace(temporary, path)
     return _read(path)
@@ -119,7 +119,8 @@ def _from_zero(units):
     return units
 
 
-def _write(out, units):
+def write_units(out, units):
+    """The stored form: a JSON line of [bytes, pts, dts, key, duration] a unit, then the units one after the other."""
     index = [[len(u.data), u.pts, u.dts, u.key, u.duration] for u in units]
     out.write(json.dumps(index).encode() + b"\n")
     for unit in units:
@@ -130,3 +131,28 @@ def _read(path):
     with open(path, "rb") as source:
         index = json.loads(source.readline())
         return [Unit(source.read(size), pts, dts, key, duration) for size, pts, dts, key, duration in index]
+
+
+class StoredUnit:
+    """A unit that stays in its file until it is sent: a clip may be long."""
+
+    __slots__ = ("pts", "dts", "key", "duration", "_at", "_size", "_file")
+
+    def __init__(self, file, at, size, pts, dts, key, duration):
+        self._file, self._at, self._size = file, at, size
+        self.pts, self.dts, self.key, self.duration = pts, dts, key, duration
+
+    @property
+    def data(self):
+        return os.pread(self._file.fileno(), self._size, self._at)
+
+
+def stored_units(path):
+    """Units of a clip that was encoded before."""
+    source = open(path, "rb")
+    index = json.loads(source.readline())
+    at, units = source.tell(), []
+    for size, pts, dts, key, duration in index:
+        units.append(StoredUnit(source, at, size, pts, dts, key, duration))
+        at += size
+    return units

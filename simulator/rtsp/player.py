@@ -3,7 +3,7 @@
 import threading
 import time
 
-from encode import units_of, x264
+from encode import stored_units, units_of, x264
 from gi.repository import Gst
 from paint import Pattern, paint_strip
 
@@ -54,6 +54,12 @@ class Player(threading.Thread):
             if all(sink.appsrc is not appsrc for sink in self.sinks):
                 self.sinks.append(Sink(appsrc))
         self.began.set()
+
+    def begin_with(self, other):
+        """Shares a time line's begin: whoever has the first client starts both."""
+        if self.began.is_set():
+            other.began.set()
+        self.began = other.began
 
     def detach(self, appsrc):
         with self.lock:
@@ -155,6 +161,37 @@ class UnitPlayer(Player):
             # A session begins with a picture at once, as a camera's does; the rest waits for its key.
             sink.push(self.gop_key.data, due, self.gop_key.pts - self.gop_key.dts, 0, duration)
         sink.first_sent = True
+
+
+class ClipPlayer(UnitPlayer):
+    """
+    A stored clip, unit by unit as it was encoded. Who joins gets the group of pictures so far at once, a
+    millisecond apart, because the next key picture of a smart codec may be far.
+    """
+
+    def __init__(self, source):
+        Player.__init__(self, source)
+        self.scenes = {"main": [(stored_units(source["units"]), None, source.get("label"))]}
+        self.hold_at_end = False
+        self.scene, self.next_scene, self.black_unit = "main", None, None
+        self.segment = self.unit = self.played = 0
+        self.gop_key, self.gop = self.scenes["main"][0][0][0], []
+        self.said_segment = None
+        self.on_segment = lambda *_: None
+
+    def step(self, due):
+        duration = super().step(due)
+        shown = self.scenes[self.scene][self.segment][0][self.unit - 1]
+        self.gop = [shown] if shown.key else [*self.gop, shown]
+        return duration
+
+    def _send(self, sink, unit, data, due, duration):
+        if not sink.key_seen and not unit.key and not self.frozen:
+            late = len(self.gop) * Gst.MSECOND
+            for place, missed in enumerate(self.gop):
+                sink.push(missed.data, due - late + place * Gst.MSECOND, 0, 0, Gst.MSECOND)
+            sink.key_seen = sink.first_sent = True
+        super()._send(sink, unit, data, due, duration)
 
 
 class PaintingPlayer(UnitPlayer):

@@ -6,6 +6,7 @@ standard input and commands as further ones; writes JSON lines. Ends when standa
 
 import json
 import os
+import signal
 import sys
 import threading
 
@@ -18,7 +19,7 @@ from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 Gst.init(None)
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from player import PaintingPlayer, PatternPlayer, UnitPlayer  # noqa: E402
+from player import ClipPlayer, PaintingPlayer, PatternPlayer, UnitPlayer  # noqa: E402
 
 # What a camera may send that is not H.264 video.
 OTHER = {
@@ -42,7 +43,10 @@ def player_for(stream, cache_dir):
     source = stream["source"]
     if source["kind"] == "pattern":
         return PatternPlayer(source)
-    player = PaintingPlayer(source, cache_dir) if source.get("paint") else UnitPlayer(source, cache_dir)
+    if source["kind"] == "clip":
+        player = ClipPlayer(source)
+    else:
+        player = PaintingPlayer(source, cache_dir) if source.get("paint") else UnitPlayer(source, cache_dir)
     player.on_segment = lambda scene, segment, label: say(
         event="segment", path=stream["path"], scene=scene, segment=segment, label=label, atMs=GLib.get_real_time() // 1000
     )
@@ -54,7 +58,8 @@ def factory_for(stream, player):
     source = stream["source"]
     text = player.launch() if player else OTHER[source["kind"]]
     factory.set_launch(f"( {text}{AUDIO_BESIDE if source.get('audio') else ''} )")
-    factory.set_shared(True)
+    # Each client of a clip begins with a key picture of its own.
+    factory.set_shared(source["kind"] != "clip")
     factory.set_latency(0)
     if player:
 
@@ -122,6 +127,8 @@ def obey(server, players, command):
 
 
 def main():
+    # Ctrl-C reaches the whole group of processes; who started this one ends it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     setup = json.loads(sys.stdin.readline())
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
@@ -135,12 +142,17 @@ def main():
         factories.append(factory)
         if player:
             players[stream["path"]] = player
-            player.start()
+    # Clips show one site at one time.
+    clips = [player for player in players.values() if isinstance(player, ClipPlayer)]
+    for player in clips:
+        player.begin_with(clips[0])
+    for player in players.values():
+        player.start()
     if setup.get("auth") or setup.get("tls"):
         protect(server, factories, setup.get("auth"), setup.get("tls"))
     loop = GLib.MainLoop()
     if server.attach(None) == 0:
-        say(event="failed", message="the port is taken")
+        say(event="failed", code="PORT_TAKEN", message="the port is taken")
         os._exit(1)
     say(event="ready", port=server.get_bound_port())
 

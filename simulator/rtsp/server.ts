@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { BanksmanError } from '../../runtime/errors.ts';
 
 /** A stretch of a file, cut to the picture; or a still test picture. */
 export interface Segment {
@@ -58,6 +59,20 @@ export interface FileSource {
   allowBlack?: boolean;
 }
 
+/**
+ * A clip that was encoded before, its access units unchanged, in a loop with continuous times. All clips of a
+ * server begin together, with the first client of any of them. Who joins later gets the group of pictures so
+ * far at once. A `segment` event (scene `main`) says when each loop began.
+ */
+export interface ClipSource {
+  kind: 'clip';
+  /** File as `clips/` writes it. */
+  units: string;
+  label?: string;
+  /** Default first-client. */
+  start?: 'first-client' | 'always';
+}
+
 /** Stripes, a moving block and the counter strip, encoded live. */
 export interface PatternSource {
   kind: 'pattern';
@@ -81,7 +96,7 @@ export interface OtherSource {
 export interface RtspServerOptions {
   /** Default: a free one, kept over `restart()`. */
   port?: number;
-  streams: { path: string; source: FileSource | PatternSource | OtherSource }[];
+  streams: { path: string; source: FileSource | ClipSource | PatternSource | OtherSource }[];
   auth?: { user: string; password: string; method: 'basic' | 'digest' };
   tls?: { certFile: string; keyFile: string };
   cacheDir?: string;
@@ -99,6 +114,7 @@ export interface SegmentEvent {
 type Reply = { id: number; ok: boolean; message?: string; clients?: number };
 
 const SCRIPT = join(import.meta.dirname, 'server.py');
+const PYTHON = '/usr/bin/python3';
 const DEFAULT_CACHE = join(import.meta.dirname, '../../.cache/rtsp');
 const START_LIMIT_MS = 120_000;
 
@@ -200,7 +216,7 @@ export class RtspServer {
   /** Starts again on the same port; ends the old process first where it lives. */
   async restart(): Promise<void> {
     await this.kill();
-    const child = spawn('/usr/bin/python3', ['-B', SCRIPT], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(PYTHON, ['-B', SCRIPT], { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => {
@@ -210,11 +226,16 @@ export class RtspServer {
     const { auth, tls, streams, cacheDir = DEFAULT_CACHE } = this.#options;
     child.stdin.write(`${JSON.stringify({ port: this.port, streams, auth, tls, cacheDir })}\n`);
     await new Promise<void>((resolve, reject) => {
-      const fail = (why: string): void => reject(new Error(`RTSP server ${why}: ${said}`));
+      const fail = (why: string): void =>
+        reject(new BanksmanError('SIMULATOR_FAILED', { where: 'RTSP server', message: `it ${why}: ${said.trim()}` }));
       const timer = setTimeout(() => {
         child.kill('SIGKILL');
         fail('did not start in time');
       }, START_LIMIT_MS);
+      child.once('error', (error) => {
+        clearTimeout(timer);
+        reject(new BanksmanError('SIMULATOR_FAILED', { where: PYTHON, message: error.message, cause: error }));
+      });
       child.once('exit', () => {
         clearTimeout(timer);
         fail('ended');
@@ -225,6 +246,8 @@ export class RtspServer {
           clearTimeout(timer);
           this.port = message.port;
           resolve();
+        } else if (message.code === 'PORT_TAKEN') {
+          reject(new BanksmanError('PORT_TAKEN', { where: `127.0.0.1:${this.port}` }));
         } else if (message.event === 'failed') fail(message.message);
         else if (message.event === 'segment') this.#began(message);
         else this.#replies.get(message.id)?.(message);
