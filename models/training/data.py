@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 from torch import Tensor
 
 from folder import Picture, read_folder
@@ -151,6 +151,29 @@ def flipped(sample: Sample) -> Sample:
     return Sample(sample.pixels[:, ::-1], boxes, sample.classes, sample.counts)
 
 
+def distracted(rng: np.random.Generator, sample: Sample) -> Sample:
+    """Round and angular patches in strong colours where no box is: not all that is yellow is a hat or a vest."""
+    height, width = sample.pixels.shape[:2]
+    image = Image.fromarray(np.ascontiguousarray(sample.pixels))
+    pen = ImageDraw.Draw(image)
+    for _ in range(int(rng.integers(1, 5))):
+        wide, high = (float(side) for side in np.exp(rng.uniform(np.log(4), np.log(40), 2)))
+        left, top = rng.uniform(0, width - wide), rng.uniform(0, height - high)
+        right, bottom = left + wide, top + high
+        boxes = sample.boxes
+        apart = (boxes[:, 0] > right) | (boxes[:, 2] < left) | (boxes[:, 1] > bottom) | (boxes[:, 3] < top)
+        if not apart.all():
+            continue
+        colour = rng.integers(0, 256, 3)
+        # Saturated ones are those that mislead.
+        colour[rng.integers(3)], colour[rng.integers(3)] = rng.integers(180, 256), rng.integers(0, 60)
+        shape = pen.ellipse if rng.random() < 0.5 else pen.rectangle
+        shape((left, top, right, bottom), tuple(int(value) for value in colour))
+        lit = tuple(int(value) for value in np.minimum(255, colour * rng.uniform(1.0, 1.4)))
+        shape((left, top, right - wide * 0.25, top + high * 0.6), lit)
+    return Sample(np.asarray(image), sample.boxes, sample.classes, sample.counts)
+
+
 def recoloured(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     """Other light, other camera: white balance, exposure, contrast, gamma, colour; noise, blur and compression."""
     levels = np.arange(256, dtype=np.float32) / 255
@@ -159,8 +182,7 @@ def recoloured(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     balance = rng.uniform(0.88, 1.12, 3) * rng.uniform(0.75, 1.25)
     curves = ((levels[:, None] ** gamma - 0.5) * contrast + 0.5) * balance
     table = (curves.clip(0, 1) * 255).astype(np.uint8)
-    pixels = np.stack([table[:, channel][pixels[..., channel]] for channel in range(3)], 2)
-    image = Image.fromarray(pixels)
+    image = Image.fromarray(np.ascontiguousarray(pixels)).point(table.T.ravel().tolist())
     # Cameras see no colour at night.
     colour = 0.0 if rng.random() < 0.08 else rng.uniform(0.5, 1.5)
     image = Image.blend(image.convert("L").convert("RGB"), image, colour)
@@ -168,7 +190,7 @@ def recoloured(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.2)))
     if rng.random() < 0.3:
         strength = rng.uniform(2, 14)
-        noise = rng.standard_normal((pixels.shape[0], pixels.shape[1], 3), np.float32) * strength
+        noise = rng.integers(-127, 128, pixels.shape, np.int8) * np.float32(strength / 73)
         image = Image.fromarray((np.asarray(image) + noise).clip(0, 255).astype(np.uint8))
     if rng.random() < 0.2:
         packed = BytesIO()
@@ -196,8 +218,8 @@ def to_tensor(pixels: list[np.ndarray]) -> Tensor:
 class Batches:
     """Batches by number: the same seed and number give the same batch, whatever else the machine does."""
 
-    def __init__(self, pictures: Pictures, batch: int, crop: tuple[int, int], seed: int) -> None:
-        self.pictures, self.batch, self.crop, self.seed = pictures, batch, crop, seed
+    def __init__(self, pictures: Pictures, batch: int, crop: tuple[int, int], seed: int, distract: float = 0) -> None:
+        self.pictures, self.batch, self.crop, self.seed, self.distract = pictures, batch, crop, seed, distract
 
     def make(self, step: int, whole: bool) -> tuple[Tensor, list[Target]]:
         rng = np.random.default_rng((self.seed, step))
@@ -235,4 +257,6 @@ class Batches:
     def _finish(self, rng: np.random.Generator, sample: Sample) -> Sample:
         if rng.random() < 0.5:
             sample = flipped(sample)
+        if rng.random() < self.distract:
+            sample = distracted(rng, sample)
         return Sample(recoloured(rng, sample.pixels), sample.boxes, sample.classes, sample.counts)

@@ -77,6 +77,7 @@ def parse() -> argparse.Namespace:
     add("--minutes", type=float, default=90, help="time limit (90)")
     add("--steps", type=int, help="length of the schedule (default: what the minutes hold)")
     add("--whole", type=float, default=0.25, help="share of the schedule, at its end, on whole pictures (0.25)")
+    add("--distract", type=float, default=0.3, help="share of pictures with patches that are nothing (0.3)")
     add("--batch", type=int, default=16, help="pieces a step; a step of whole pictures takes half as many (16)")
     add("--rate", type=float, default=2e-3, help="largest learning rate (0.002)")
     add("--decay", type=float, default=0.02, help="weight decay (0.02)")
@@ -132,7 +133,7 @@ def train(options: argparse.Namespace, detector: Detector, pictures: Pictures, v
     crop = size(options.crop)
     design = detector.design
     grids = {crop: cells(crop[1], crop[0]), (design.width, design.height): cells(design.height, design.width)}
-    batches = Batches(pictures, options.batch, crop, options.seed)
+    batches = Batches(pictures, options.batch, crop, options.seed, options.distract)
     log = (options.out / "log.jsonl").open("a")
     sums: dict[str, float] = {}
     checked = told = time.monotonic()
