@@ -5,7 +5,14 @@ import { join } from 'node:path';
 const SIMULATOR = join(import.meta.dirname, '..');
 /** What pictures and truth follow from; serving and exporting them is not part of it. */
 const FOLDERS = ['.', 'world', 'render', 'picture'];
-const FILES = ['clips/encoder.py', 'clips/gop.ts', 'clips/part.ts', 'clips/frames.ts', 'rtsp/encode.py'];
+const FILES = [
+  'clips/encoder.py',
+  'clips/gop.ts',
+  'clips/part.ts',
+  'clips/frames.ts',
+  'clips/scene_frames.ts',
+  'rtsp/encode.py',
+];
 
 /** Of the code that makes clips: a clip of other code is another clip. */
 export function codeHash(): string {
