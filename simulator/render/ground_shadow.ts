@@ -1,0 +1,146 @@
+import type { CameraModel } from '../camera.ts';
+import { fillNearest, type Nearest } from './flat_fill.ts';
+import { clamp, SUN } from './light.ts';
+import type { Mesh } from './mesh.ts';
+import type { LampAt } from './scene.ts';
+import type { Tiles } from './tiles.ts';
+import { View } from './view.ts';
+
+/** Nothing higher than this over the ground hides the sky from it, metres. */
+const NEAR_GROUND_M = 0.8;
+
+/** Shadows that actors throw on the ground, as shares of light taken from the picture's pixels, 0–255. */
+export class GroundShadows {
+  /** Of the sun, or of the lamp that shines strongest. */
+  readonly direct: Uint8Array;
+  /** Of the sky. */
+  readonly sky: Uint8Array;
+  readonly #view: View;
+  readonly #flat: { x: Float32Array; y: Float32Array; z: Float32Array; vertices: number };
+  readonly #drawn: Nearest;
+  readonly #line: Float32Array;
+  readonly #tiles: Tiles;
+
+  constructor(camera: CameraModel, maxVertices: number, tiles: Tiles) {
+    this.#view = new View(camera, 1, maxVertices);
+    const { width, height } = this.#view;
+    this.direct = new Uint8Array(width * height);
+    this.sky = new Uint8Array(width * height);
+    this.#drawn = { width, height, z: new Float32Array(width * height), triangle: null };
+    this.#line = new Float32Array(Math.max(width, height) + 1);
+    this.#flat = {
+      x: new Float32Array(maxVertices),
+      y: new Float32Array(maxVertices),
+      z: new Float32Array(maxVertices),
+      vertices: 0,
+    };
+    this.#tiles = tiles;
+  }
+
+  /** Adds the shadow of a mesh on the ground at `groundZ`; `lamp` null: by the sun. */
+  add(mesh: Mesh, groundZ: number, lamp: LampAt | null): void {
+    const flat = this.#flat;
+    flat.vertices = mesh.vertices;
+    for (let v = 0; v < mesh.vertices; v++) {
+      const x = mesh.x[v] as number;
+      const y = mesh.y[v] as number;
+      const above = Math.max(0, (mesh.z[v] as number) - groundZ);
+      flat.z[v] = groundZ;
+      if (lamp === null) {
+        flat.x[v] = x - (SUN.x / SUN.z) * above;
+        flat.y[v] = y - (SUN.y / SUN.z) * above;
+      } else {
+        const share = above / Math.max(0.8, lamp.z - groundZ - above);
+        flat.x[v] = x + (x - lamp.x) * share;
+        flat.y[v] = y + (y - lamp.y) * share;
+      }
+    }
+    this.#spread(mesh, this.direct, Number.POSITIVE_INFINITY, 0.035, 1);
+    for (let v = 0; v < mesh.vertices; v++) {
+      flat.x[v] = mesh.x[v] as number;
+      flat.y[v] = mesh.y[v] as number;
+    }
+    this.#spread(mesh, this.sky, groundZ + NEAR_GROUND_M, 0.16, 2);
+  }
+
+  /** Draws what lies below `ceiling`, softened by `softM`, into a mask; the darker of two shadows counts. */
+  #spread(mesh: Mesh, mask: Uint8Array, ceiling: number, softM: number, passes: number): void {
+    const view = this.#view;
+    view.project(this.#flat);
+    const { width, height, sx, sy, iz } = view;
+    const drawn = this.#drawn;
+    const vertices = { sx, sy, z: iz };
+    let [left, top, right, bottom] = [width, height, -1, -1];
+    let near = 0;
+    const { corners } = mesh;
+    for (let t = 0; t < mesh.triangles; t++) {
+      const a = corners[3 * t] as number;
+      const b = corners[3 * t + 1] as number;
+      const c = corners[3 * t + 2] as number;
+      if (iz[a] === 0 || iz[b] === 0 || iz[c] === 0 || (mesh.z[a] as number) > ceiling) continue;
+      const ax = sx[a] as number;
+      const ay = sy[a] as number;
+      // One of the two sides of a closed body is enough.
+      if (((sx[b] as number) - ax) * ((sy[c] as number) - ay) >= ((sx[c] as number) - ax) * ((sy[b] as number) - ay))
+        continue;
+      fillNearest(vertices, a, b, c, drawn, 0, false);
+      if (ax < left) left = ax;
+      if (ax > right) right = ax;
+      if (ay < top) top = ay;
+      if (ay > bottom) bottom = ay;
+      if ((iz[a] as number) > near) near = iz[a] as number;
+    }
+    if (right < left) return;
+    const radius = clamp(Math.round(softM * view.focal * near), 1, 14);
+    const pad = radius * passes + 8;
+    left = Math.max(0, Math.floor(left) - pad);
+    top = Math.max(0, Math.floor(top) - pad);
+    right = Math.min(width, Math.ceil(right) + pad);
+    bottom = Math.min(height, Math.ceil(bottom) + pad);
+    if (left >= right || top >= bottom) return;
+    this.#blur(mask, left, top, right, bottom, radius, passes);
+    this.#tiles.mark(left, top, right, bottom);
+  }
+
+  #blur(
+    mask: Uint8Array,
+    left: number,
+    top: number,
+    right: number,
+    bottom: number,
+    radius: number,
+    passes: number,
+  ): void {
+    const { z, width } = this.#drawn;
+    for (let y = top; y < bottom; y++) {
+      for (let i = y * width + left; i < y * width + right; i++) if ((z[i] as number) > 0) z[i] = 255;
+    }
+    for (let pass = 0; pass < passes; pass++) {
+      for (let y = top; y < bottom; y++) this.#slide(y * width + left, 1, right - left, radius);
+      // Ground lies slanted: less blur up than across.
+      for (let x = left; x < right; x++)
+        this.#slide(top * width + x, width, bottom - top, Math.max(1, Math.round(radius * 0.5)));
+    }
+    for (let y = top; y < bottom; y++) {
+      for (let i = y * width + left; i < y * width + right; i++) {
+        const value = z[i] as number;
+        if (value > (mask[i] as number)) mask[i] = value;
+        z[i] = 0;
+      }
+    }
+  }
+
+  #slide(start: number, step: number, count: number, radius: number): void {
+    const { z } = this.#drawn;
+    const line = this.#line;
+    let sum = 0;
+    for (let k = 0; k < count; k++) line[k] = z[start + k * step] as number;
+    for (let k = 0; k < Math.min(radius, count); k++) sum += line[k] as number;
+    const scale = 1 / (2 * radius + 1);
+    for (let k = 0; k < count; k++) {
+      if (k + radius < count) sum += line[k + radius] as number;
+      if (k - radius - 1 >= 0) sum -= line[k - radius - 1] as number;
+      z[start + k * step] = sum > 0.01 ? sum * scale : 0;
+    }
+  }
+}

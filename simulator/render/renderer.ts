@@ -1,0 +1,319 @@
+import type { CameraModel } from '../camera.ts';
+import type { TruthObject } from '../truth.ts';
+import { FURNITURE, type Furniture } from '../world/furniture.ts';
+import { type ActorState, type Conditions, type SitePlan, VEHICLE_SIZE, type VehicleState } from '../world/types.ts';
+import { ActorLight } from './actor_light.ts';
+import { Ground } from './ground.ts';
+import { GroundShadows } from './ground_shadow.ts';
+import { InsideShare } from './inside.ts';
+import { type Light, lightOf } from './light.ts';
+import { isSunlit, LitScene, mean4, type Touch } from './lit_scene.ts';
+import { Mesh } from './mesh.ts';
+import { addPerson } from './person.ts';
+import { addSwaying } from './props.ts';
+import { type Coverage, type Layer, makeCoverage, PARTS, Rasteriser } from './raster.ts';
+import { GROUND, type LampAt, lampsOf, Scene } from './scene.ts';
+import { TILE, Tiles } from './tiles.ts';
+import { truthOf } from './truth_of.ts';
+import { addVehicle } from './vehicles.ts';
+import { View } from './view.ts';
+
+/** Samples a pixel is made of, along each side. */
+export const SUPERSAMPLING = 2;
+/** Of one actor or tree. */
+const MAX_VERTICES = 9000;
+const MAX_TRIANGLES = 9000;
+/** More actors in a picture than this are not drawn. */
+const MAX_ACTORS = 200;
+/** Id of leaves and cloth: not an actor's, and no ground. */
+const SCENERY_ID = 0xffff;
+/** People nearer than this get more sides, metres. */
+const FINE_M = 17;
+/** Share of a light that the shadow of an actor takes. */
+const SHADE = { sun: 0.96, lamp: 0.72, sky: 0.62 };
+
+export interface RenderOptions {
+  seed: number;
+  furniture?: readonly Furniture[];
+  /** Whether to keep the still scene from frame to frame; off only to measure what it saves. */
+  keepScene?: boolean;
+}
+
+export interface Rendered {
+  /** RGBA, width × height; the next call overwrites it. */
+  pixels: Uint8ClampedArray;
+  objects: TruthObject[];
+}
+
+/** Pictures of the site as one camera sees it, and what is truly in them. */
+export class SceneRenderer {
+  readonly camera: CameraModel;
+  readonly #seed: number;
+  readonly #keepScene: boolean;
+  readonly #furniture: readonly Furniture[];
+  readonly #lamps: readonly LampAt[];
+  readonly #ground: Ground;
+  readonly #view: View;
+  readonly #mesh = new Mesh(MAX_VERTICES, MAX_TRIANGLES);
+  readonly #rasteriser: Rasteriser;
+  readonly #layer: Layer;
+  readonly #tiles: Tiles;
+  readonly #shadows: GroundShadows;
+  readonly #actorLight: ActorLight;
+  readonly #inside: InsideShare;
+  readonly #coverages: Coverage[] = [];
+  readonly #visible = new Int32Array(PARTS * MAX_ACTORS + 1);
+  readonly #pixels: Uint32Array;
+  readonly #bytes: Uint8ClampedArray;
+  readonly #touch: Touch = { sun: 1, sky: 1, lamp: 1, beam: 0 };
+  #still: LitScene | null = null;
+  #bare: LitScene | null = null;
+  #shown: LitScene | null = null;
+
+  constructor(plan: SitePlan, camera: CameraModel, options: RenderOptions) {
+    this.camera = camera;
+    this.#seed = options.seed;
+    this.#keepScene = options.keepScene ?? true;
+    this.#furniture = options.furniture ?? FURNITURE;
+    this.#lamps = lampsOf(this.#furniture);
+    this.#ground = new Ground(plan, options.seed);
+    this.#view = new View(camera, SUPERSAMPLING, MAX_VERTICES);
+    this.#rasteriser = new Rasteriser(this.#view);
+    const size = this.#view.width * this.#view.height;
+    this.#layer = { colour: new Uint32Array(size), iz: new Float32Array(size), id: new Uint16Array(size) };
+    this.#tiles = new Tiles(camera.width, camera.height);
+    this.#shadows = new GroundShadows(camera, MAX_VERTICES, this.#tiles);
+    this.#actorLight = new ActorLight(this.#view, this.#rasteriser.light, this.#lamps);
+    this.#inside = new InsideShare(this.#view);
+    this.#pixels = new Uint32Array(camera.width * camera.height);
+    this.#bytes = new Uint8ClampedArray(this.#pixels.buffer);
+  }
+
+  /** `t` in seconds moves leaves, cloth and clouds. The same arguments give the same bytes. */
+  render(actors: readonly ActorState[], conditions: Conditions, t: number): Rendered {
+    const light = lightOf(conditions, t, this.#seed);
+    const lit = this.#sceneFor(conditions.sway > 0);
+    this.#restore(lit, lit.light(light));
+    this.#actorLight.set(light, lit.scene, headlightsOf(actors, light));
+    if (conditions.sway > 0) this.#drawSwaying(conditions.sway, t);
+    const drawn: ActorState[] = [];
+    for (const actor of actors) {
+      if (drawn.length < MAX_ACTORS && this.#isNear(actor) && this.#drawActor(actor, drawn.length, light))
+        drawn.push(actor);
+    }
+    this.#markBeams();
+    this.#visible.fill(0);
+    this.#resolve(lit, light);
+    const objects = drawn.flatMap((actor, index) =>
+      truthOf(actor, this.#coverages[index] as Coverage, this.#visible, 1 + PARTS * index, this.#view),
+    );
+    return { pixels: this.#bytes, objects };
+  }
+
+  /** Whose sample is in the middle of each pixel's upper left quarter: 0 nobody's, else 1 + 3·index + part. For tests. */
+  ids(): Uint16Array {
+    return this.#layer.id;
+  }
+
+  #sceneFor(sways: boolean): LitScene {
+    const make = (still: boolean): LitScene =>
+      new LitScene(new Scene(this.#view, this.#ground, this.#furniture, this.#seed, still), this.#view);
+    if (sways) {
+      this.#bare ??= make(false);
+      return this.#bare;
+    }
+    this.#still ??= make(true);
+    return this.#still;
+  }
+
+  /** Puts the still scene back where the last frame drew over it. */
+  #restore(lit: LitScene, isNew: boolean): void {
+    const { colour, iz, id } = this.#layer;
+    const { marked, columns, rows } = this.#tiles;
+    if (isNew || this.#shown !== lit || !this.#keepScene) {
+      this.#shown = lit;
+      colour.set(lit.colour);
+      iz.set(lit.scene.iz);
+      id.fill(0);
+      this.#pixels.set(lit.pixels);
+      this.#shadows.direct.fill(0);
+      this.#shadows.sky.fill(0);
+      marked.fill(this.#keepScene ? 0 : 1);
+      return;
+    }
+    const { width, height } = this.camera;
+    const wide = 2 * width;
+    for (let row = 0, tile = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++, tile++) {
+        if (marked[tile] === 0) continue;
+        marked[tile] = 0;
+        const right = Math.min(width, (column + 1) * TILE);
+        const bottom = Math.min(height, (row + 1) * TILE);
+        for (let y = row * TILE; y < bottom; y++) {
+          for (let i = y * width + column * TILE; i < y * width + right; i++) {
+            this.#pixels[i] = lit.pixels[i] as number;
+            this.#shadows.direct[i] = 0;
+            this.#shadows.sky[i] = 0;
+          }
+        }
+        for (let y = 2 * row * TILE; y < 2 * bottom; y++) {
+          for (let i = y * wide + 2 * column * TILE; i < y * wide + 2 * right; i++) {
+            colour[i] = lit.colour[i] as number;
+            iz[i] = lit.scene.iz[i] as number;
+            id[i] = 0;
+          }
+        }
+      }
+    }
+  }
+
+  /** Whether any of an actor can be in the picture. */
+  #isNear({ at, kind }: ActorState): boolean {
+    const { axes, position, focal, width, height } = this.#view;
+    const reach = kind === 'person' ? 2.2 : VEHICLE_SIZE[kind].lengthM;
+    const [x, y, z] = [at.x - (position[0] as number), at.y - (position[1] as number), 1 - (position[2] as number)];
+    const along = (k: number): number =>
+      x * (axes[k] as number) + y * (axes[k + 1] as number) + z * (axes[k + 2] as number);
+    const depth = along(6);
+    if (depth < -reach) return false;
+    const edge = (size: number): number => (Math.max(0, depth) * size) / 2 / focal + reach * 1.6;
+    return Math.abs(along(0)) < edge(width) && Math.abs(along(3)) < edge(height);
+  }
+
+  #drawActor(actor: ActorState, index: number, light: Light): boolean {
+    const mesh = this.#mesh.clear();
+    const groundZ = this.#ground.height(actor.at.x, actor.at.y);
+    const [px, py, pz] = this.#view.position as unknown as [number, number, number];
+    const away = Math.hypot(actor.at.x - px, actor.at.y - py, pz);
+    if (actor.kind === 'person') addPerson(mesh, actor, groundZ, away < FINE_M);
+    else addVehicle(mesh, actor, groundZ, away < 2 * FINE_M);
+    this.#view.project(mesh);
+    this.#actorLight.shine(mesh, groundZ);
+    this.#coverages[index] ??= makeCoverage();
+    const coverage = this.#coverages[index] as Coverage;
+    this.#rasteriser.draw(mesh, this.#layer, 1 + PARTS * index, coverage);
+    coverage.inside.fill(1);
+    const isSeen = (coverage.samples[0] as number) > 0;
+    if (isSeen) {
+      this.#markExtent(coverage);
+      this.#inside.measure(mesh, coverage);
+    }
+    this.#shadows.add(mesh, groundZ, isSunlit(light) ? null : this.#lampFor(actor));
+    return isSeen;
+  }
+
+  #markExtent({ extent }: Coverage): void {
+    const [left, top, right, bottom] = extent as unknown as [number, number, number, number];
+    if (right >= left) this.#tiles.mark(left >> 1, top >> 1, (right >> 1) + 1, (bottom >> 1) + 1);
+  }
+
+  #drawSwaying(sway: number, t: number): void {
+    this.#coverages[0] ??= makeCoverage();
+    for (const item of this.#furniture) {
+      if (item.kind !== 'tree' && item.kind !== 'tarpaulin') continue;
+      const mesh = this.#mesh.clear();
+      addSwaying(mesh, item, sway, t, this.#seed);
+      this.#view.project(mesh);
+      this.#actorLight.shine(mesh, 0, true);
+      this.#rasteriser.draw(mesh, this.#layer, SCENERY_ID, this.#coverages[0] as Coverage);
+      this.#markExtent(this.#coverages[0] as Coverage);
+    }
+  }
+
+  /** The lamp that throws an actor's shadow at night. */
+  #lampFor({ at }: ActorState): LampAt | null {
+    let best: LampAt | null = null;
+    let near = Number.POSITIVE_INFINITY;
+    for (const lamp of this.#lamps) {
+      const away = Math.hypot(lamp.x - at.x, lamp.y - at.y);
+      if (away >= near) continue;
+      near = away;
+      best = lamp;
+    }
+    return best;
+  }
+
+  #markBeams(): void {
+    for (const beam of this.#actorLight.beams) {
+      const box = beam.extent(this.#view);
+      if (box !== null) this.#tiles.mark(box.left / 2, box.top / 2, box.right / 2, box.bottom / 2);
+    }
+  }
+
+  #resolve(lit: LitScene, light: Light): void {
+    const { columns, rows, marked } = this.#tiles;
+    const { width, height } = this.camera;
+    const wide = 2 * width;
+    const { colour, id } = this.#layer;
+    const { direct, sky } = this.#shadows;
+    const visible = this.#visible;
+    const bySun = isSunlit(light);
+    const hasBeams = this.#actorLight.beams.length > 0;
+    for (let row = 0, tile = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++, tile++) {
+        if (marked[tile] === 0) continue;
+        const right = Math.min(width, (column + 1) * TILE);
+        const bottom = Math.min(height, (row + 1) * TILE);
+        for (let y = row * TILE; y < bottom; y++) {
+          let i = 2 * y * wide + 2 * column * TILE;
+          for (let x = column * TILE, o = y * width + x; x < right; x++, o++, i += 2) {
+            const j = i + wide;
+            const ia = id[i] as number;
+            const ib = id[i + 1] as number;
+            const ja = id[j] as number;
+            const jb = id[j + 1] as number;
+            if ((ia | ib | ja | jb) !== 0) {
+              if (ia !== SCENERY_ID) visible[ia] = (visible[ia] as number) + 1;
+              if (ib !== SCENERY_ID) visible[ib] = (visible[ib] as number) + 1;
+              if (ja !== SCENERY_ID) visible[ja] = (visible[ja] as number) + 1;
+              if (jb !== SCENERY_ID) visible[jb] = (visible[jb] as number) + 1;
+            }
+            let a = colour[i] as number;
+            let b = colour[i + 1] as number;
+            let c = colour[j] as number;
+            let d = colour[j + 1] as number;
+            if (direct[o] !== 0 || sky[o] !== 0 || hasBeams) {
+              this.#touchWith(direct[o] as number, sky[o] as number, bySun);
+              if (ia === 0) a = this.#touched(lit, i, a, x + x, y + y, hasBeams);
+              if (ib === 0) b = this.#touched(lit, i + 1, b, x + x + 1, y + y, hasBeams);
+              if (ja === 0) c = this.#touched(lit, j, c, x + x, y + y + 1, hasBeams);
+              if (jb === 0) d = this.#touched(lit, j + 1, d, x + x + 1, y + y + 1, hasBeams);
+            }
+            this.#pixels[o] = mean4(a, b, c, d);
+          }
+        }
+      }
+    }
+  }
+
+  #touchWith(direct: number, sky: number, bySun: boolean): void {
+    const touch = this.#touch;
+    touch.sun = bySun ? 1 - (SHADE.sun * direct) / 255 : 1;
+    touch.lamp = bySun ? 1 : 1 - (SHADE.lamp * direct) / 255;
+    touch.sky = 1 - (SHADE.sky * sky) / 255;
+    if (!bySun) touch.lamp *= 1 - (0.4 * sky) / 255;
+  }
+
+  #touched(lit: LitScene, i: number, was: number, sx: number, sy: number, hasBeams: boolean): number {
+    const kind = (lit.scene.albedo[i] as number) >>> 24;
+    if (kind !== GROUND && !(hasBeams && kind === 0)) return was;
+    const touch = this.#touch;
+    const beam = hasBeams ? this.#actorLight.beamAtSample(sx + 0.5, sy + 0.5, lit.scene.iz[i] as number) : 0;
+    if (kind !== GROUND && beam === 0) return was;
+    touch.beam = beam;
+    if (kind === GROUND) return lit.touched(i, touch);
+    const { sun, sky, lamp } = touch;
+    touch.sun = touch.sky = touch.lamp = 1;
+    const colour = lit.touched(i, touch);
+    touch.sun = sun;
+    touch.sky = sky;
+    touch.lamp = lamp;
+    return colour;
+  }
+}
+
+/** Vehicles whose headlights are seen to shine: by day they are not. */
+function headlightsOf(actors: readonly ActorState[], light: Light): VehicleState[] {
+  if (light.sun[1] > 0.35) return [];
+  return actors.filter((actor): actor is VehicleState => actor.kind !== 'person' && actor.hasHeadlights);
+}

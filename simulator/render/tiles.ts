@@ -1,0 +1,30 @@
+/** Pixels along the side of a tile. */
+export const TILE = 16;
+
+/** The parts of a picture that differ from the still scene, as a grid of squares. */
+export class Tiles {
+  readonly columns: number;
+  readonly rows: number;
+  readonly #width: number;
+  readonly #height: number;
+  readonly marked: Uint8Array;
+
+  constructor(width: number, height: number) {
+    this.#width = width;
+    this.#height = height;
+    this.columns = Math.ceil(width / TILE);
+    this.rows = Math.ceil(height / TILE);
+    this.marked = new Uint8Array(this.columns * this.rows);
+  }
+
+  /** Marks all tiles that a rectangle of pixels touches; its ends are outside it. */
+  mark(left: number, top: number, right: number, bottom: number): void {
+    const x0 = Math.max(0, Math.floor(left / TILE));
+    const y0 = Math.max(0, Math.floor(top / TILE));
+    const x1 = Math.min(this.columns, Math.ceil(Math.min(right, this.#width) / TILE));
+    const y1 = Math.min(this.rows, Math.ceil(Math.min(bottom, this.#height) / TILE));
+    for (let y = y0; y < y1; y++) {
+      for (let x = x0; x < x1; x++) this.marked[y * this.columns + x] = 1;
+    }
+  }
+}
