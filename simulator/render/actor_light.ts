@@ -9,7 +9,7 @@ import type { View } from './view.ts';
 const BEAM_M = 17;
 const BEAM_STRENGTH = 0.9;
 /** Of what falls on sunlit ground, the share that it throws up. */
-const BOUNCE = 0.16;
+const BOUNCE = 0.24;
 
 /** The light before a vehicle. */
 export class Beam {

@@ -152,7 +152,7 @@ export class Ground {
     if (near > 3) return;
     const wander = near + (noise2(x * 0.25, y * 0.25, 77) - 0.5) * 1.1;
     const band = Math.max(0, 1 - Math.abs(wander - 0.95) / 0.3) + 0.5 * Math.max(0, 1 - Math.abs(wander - 1.9) / 0.22);
-    mixIn(this.patch, 66, 60, 54, clamp(band, 0, 1) * (0.16 + 0.28 * fine));
+    mixIn(this.patch, 66, 60, 54, clamp(band, 0, 1) * (0.08 + 0.2 * fine));
   }
 
   #paint(shape: Shape, x: number, y: number, edge: number, fine: number, footprint: number): void {

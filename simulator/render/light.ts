@@ -33,13 +33,13 @@ const RAIN_STEPS = 4;
 /** Grades 0–3 of night. Lamps come on about grade 1.5; an exposure that follows the dark is in the figures. */
 const NIGHT: Record<'sun' | 'sky' | 'lamp' | 'top' | 'horizon', readonly [Light3, Light3, Light3, Light3]> = {
   sun: [
-    [1.02, 0.95, 0.82],
-    [0.82, 0.62, 0.4],
+    [1.42, 1.32, 1.14],
+    [1.15, 0.84, 0.52],
     [0.1, 0.06, 0.04],
     [0.012, 0.016, 0.028],
   ],
   sky: [
-    [0.4, 0.46, 0.56],
+    [0.36, 0.42, 0.52],
     [0.32, 0.34, 0.42],
     [0.12, 0.14, 0.2],
     [0.022, 0.029, 0.05],
