@@ -2,16 +2,17 @@
  * usage: node models/training/generate.ts --out DIR [--count N] [--seed S] [--kind train|val] [--workers N]
  *
  * Renders stills of the simulated site with their truth to a folder in COCO form. `train`: random cameras,
- * people, vehicles, light and weather, a third of the pictures from the life of a busy site. `val`: the
- * site's own cameras and a busy site's life alone, under its own light and further disturbances. Seed and
- * count give the same folder, whatever the workers.
+ * furniture, people, vehicles, light and weather, a third of the pictures from the life of a busy site.
+ * `val`: the site as it is, seen by its own cameras, half of the pictures from its life and half with people and
+ * vehicles anywhere, so that all classes are there near and far. Seed and count give the same folder, whatever
+ * the workers.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import sharp from 'sharp';
-import type { CameraModel } from '../../simulator/camera.ts';
+import { type CameraModel, Projection } from '../../simulator/camera.ts';
 import { Sensor } from '../../simulator/picture/sensor.ts';
 import { keyedSeed, Random } from '../../simulator/random.ts';
 import { SceneRenderer } from '../../simulator/render/renderer.ts';
@@ -19,7 +20,7 @@ import { CAMERAS } from '../../simulator/site.ts';
 import { TRUTH_CLASSES, type TruthObject } from '../../simulator/truth.ts';
 import { FURNITURE } from '../../simulator/world/furniture.ts';
 import { PLAN } from '../../simulator/world/plan.ts';
-import type { ActorState, Conditions } from '../../simulator/world/types.ts';
+import type { ActorState, Conditions, World } from '../../simulator/world/types.ts';
 import { makeWorld } from '../../simulator/world/world.ts';
 import { randomActors, randomCamera, randomConditions, randomFurniture } from './random_site.ts';
 
@@ -27,7 +28,10 @@ const USAGE =
   'usage: node models/training/generate.ts --out DIR [--count N] [--seed S] [--kind train|val] [--workers N]';
 /** Stills of one camera: what stands still is drawn once for all of them. */
 const STILLS_PER_CAMERA = 24;
-const LIFE_SHARE = 0.35;
+const LIFE_SHARE = { train: 0.35, val: 0.5 } as const;
+/** Moments drawn for a still of life, of which the busiest is taken; a camera mostly sees nobody. */
+const MOMENTS = 6;
+const ANY_MOMENT_SHARE = 0.25;
 const LIVES = ['busy', 'busy', 'night_shift'] as const;
 /** Long enough for stills that differ, short enough to think up quickly. */
 const LIFE_S = 120;
@@ -66,8 +70,8 @@ async function shoot(job: Job, group: number, say: (still: Still) => void): Prom
   const world = makeWorld(scenario, keyedSeed(job.seed, `world-${group}`) % 1_000_000, LIFE_S);
   const first = group * STILLS_PER_CAMERA;
   for (let index = first; index < Math.min(job.count, first + STILLS_PER_CAMERA); index++) {
-    const t = random.between(0, world.durationS);
-    const isLife = job.kind === 'val' || random.next() < LIFE_SHARE;
+    const isLife = random.next() < LIFE_SHARE[job.kind];
+    const t = isLife ? moment(random, world, camera) : random.between(0, world.durationS);
     const actors: readonly ActorState[] = isLife ? world.actors(t) : randomActors(random, camera, `s${index}`);
     const own = world.conditions(t);
     const isOwn = isLife && scenario !== 'busy' && random.next() < 0.7;
@@ -88,6 +92,19 @@ async function shoot(job: Job, group: number, say: (still: Still) => void): Prom
       objects: structuredClone(objects),
     });
   }
+}
+
+function moment(random: Random, world: World, camera: CameraModel): number {
+  const projection = new Projection(camera);
+  const inSight = (t: number): number =>
+    world.actors(t).filter(({ at }) => {
+      const seen = projection.project({ ...at, z: 1 });
+      return seen !== null && seen.x > 0 && seen.x < 1 && seen.y > 0 && seen.y < 1;
+    }).length;
+  const any = random.next() < ANY_MOMENT_SHARE;
+  const times = Array.from({ length: any ? 1 : MOMENTS }, () => random.between(0, world.durationS));
+  const counts = times.map(inSight);
+  return times[counts.indexOf(Math.max(...counts))] ?? 0;
 }
 
 /** Shake and turning move the picture, not its truth. */
@@ -174,6 +191,10 @@ async function main(): Promise<void> {
   mkdirSync(join(options.out, 'images'), { recursive: true });
   const stills: Still[] = [];
   const start = performance.now();
+  const write = (): void => {
+    const inOrder = stills.toSorted((a, b) => a.id - b.id);
+    writeFileSync(join(options.out, 'instances.json'), JSON.stringify(toCoco(inOrder)));
+  };
   await Promise.all(
     Array.from({ length: options.workers }, (_, worker) => {
       const thread = new Worker(new URL(import.meta.url), { workerData: { ...options, worker } });
@@ -182,6 +203,8 @@ async function main(): Promise<void> {
         if (stills.length % 100 !== 0) return;
         const rate = (stills.length * 1000) / (performance.now() - start);
         console.error(`${stills.length} of ${options.count}, ${rate.toFixed(1)} a second`);
+        // What is there can be used where the rest is not waited for.
+        write();
       });
       return new Promise<void>((done, failed) => {
         thread.on('error', failed);
@@ -189,8 +212,7 @@ async function main(): Promise<void> {
       });
     }),
   );
-  stills.sort((a, b) => a.id - b.id);
-  writeFileSync(join(options.out, 'instances.json'), JSON.stringify(toCoco(stills)));
+  write();
 }
 
 if (isMainThread) await main();
