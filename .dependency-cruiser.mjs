@@ -49,6 +49,22 @@ export default {
       from: { pathNot: `(${test}|^test/|^bench/|(compliance|testing|killing)\\.ts$|\\.config\\.ts$|^simulator/)` },
       to: { path: '^(test|bench)/' },
     },
+    {
+      name: 'simulator-on-its-own',
+      comment: 'It stands for the world outside: it knows nothing of what looks at it.',
+      severity: 'error',
+      from: { path: '^simulator/', pathNot: test },
+      to: { path: '^(ingest|processors|sinks|dashboards|models|supervisor|config|cli|test|bench)/' },
+    },
+    {
+      name: 'nothing-simulated-in-the-product',
+      severity: 'error',
+      from: {
+        path: '^(cli/|cli\\.ts|ingest|processors|sinks|dashboards|models|supervisor|runtime|config)',
+        pathNot: `(${test}|^cli/simulate\\.ts$|^models/training/)`,
+      },
+      to: { path: '^simulator/' },
+    },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {

@@ -1,7 +1,7 @@
+import { SceneRenderer } from '../render/renderer.ts';
 import type { Scenario } from '../world/scenarios.ts';
 import type { World } from '../world/types.ts';
 import { makeWorld, SCENARIOS } from '../world/world.ts';
-import { Boards } from './boards.ts';
 import { sceneFrames } from './scene_frames.ts';
 import type { ClipSpec, FrameMaker } from './types.ts';
 
@@ -14,5 +14,5 @@ export function worldOf(scenario: string, seed: number, durationS?: number): Wor
 /** Frames of the simulated site. */
 export function makeFrames(spec: ClipSpec): FrameMaker {
   const world = worldOf(spec.scenario, spec.seed, spec.frames / spec.camera.fps);
-  return sceneFrames(spec, world, (camera) => new Boards(camera));
+  return sceneFrames(spec, world, (camera) => new SceneRenderer(world.plan, camera, { seed: spec.seed }));
 }

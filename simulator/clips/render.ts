@@ -109,7 +109,8 @@ async function assemble(clip: ReturnType<typeof clipAt>, incidents: readonly Tru
   await rm(clip.parts, { recursive: true, force: true });
 }
 
-function inWords(error: unknown, where: string): unknown {
+/** A disk that is full or not to be written, said as such; other errors as they are. */
+export function inWords(error: unknown, where: string): unknown {
   const code = (error as NodeJS.ErrnoException).code;
   const mend = 'Make room on that disk, or name another folder.';
   if (code === 'ENOSPC' || code === 'EDQUOT') {
@@ -120,7 +121,7 @@ function inWords(error: unknown, where: string): unknown {
       cause: error,
     });
   }
-  if (code === 'EACCES' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EPERM') {
+  if (code === 'EACCES' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EEXIST' || code === 'EPERM') {
     return new BanksmanError('DATA_DIR_UNUSABLE', {
       where,
       message: `clips cannot be written (${code})`,

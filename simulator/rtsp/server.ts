@@ -150,6 +150,11 @@ export class RtspServer {
     return this.#child?.pid;
   }
 
+  /** Resolves when the server ends by itself; never when it was stopped. */
+  async endedByItself(): Promise<void> {
+    if (this.#child) await once(this.#child, 'exit');
+  }
+
   /** Called at the beginning of every segment. Returns the way to stop it. */
   onSegment(listener: (event: SegmentEvent) => void): () => void {
     this.#listeners.add(listener);
