@@ -32,7 +32,7 @@ function short(description: string, durationS: number, play: (cast: Cast, durati
 }
 
 export const SCENARIOS = {
-  demo: short('two minutes with every kind of incident, one after the other', 120, (cast, endS) => {
+  demo: short('about two minutes with every kind of incident, one after the other', 125, (cast, endS) => {
     entersExclusion(cast, 0);
     worksAtScaffold(cast, 1);
     comesByGate(cast, 0.5);
@@ -41,8 +41,8 @@ export const SCENARIOS = {
     lingersAtCrane(cast, 36);
     passesForklift(cast, 46, endS);
     fallsOnWalkway(cast, 55);
-    crowds(cast, 68);
-    leavesByGate(cast, 79);
+    crowds(cast, 67);
+    leavesByGate(cast, 76.5);
   }),
   zone_entry: short('somebody goes to the edge of the pit', 30, (cast, endS) => {
     parksForklift(cast, endS);
@@ -52,7 +52,7 @@ export const SCENARIOS = {
     parksForklift(cast, endS);
     lingersAtCrane(cast, 2);
   }),
-  line_crossing: short('one comes in by the gate, one leaves', 60, (cast, endS) => {
+  line_crossing: short('one comes in by the gate, one leaves', 65, (cast, endS) => {
     parksForklift(cast, endS);
     comesByGate(cast, 1);
     leavesByGate(cast, 18);

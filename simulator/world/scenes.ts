@@ -144,7 +144,7 @@ export function bringsLoad(cast: Cast, startS: number): void {
 /** Four people meet between gate and yard about 22 s after the start, and part again. */
 export function crowds(cast: Cast, startS: number): void {
   const meetS = startS + 22;
-  const partS = meetS + 11;
+  const partS = meetS + 9;
   const middle = { x: 29, y: 9.6 };
   cast.add(
     cast
@@ -172,7 +172,7 @@ export function crowds(cast: Cast, startS: number): void {
   );
   cast.add(
     cast
-      .person({ x: 31.5, y: 22 }, startS + 12)
+      .person({ x: 31.5, y: 22 }, startS + 13)
       .walk({ x: 31.2, y: 15 }, { x: 30.1, y: 10.4 })
       .face(middle)
       .standUntil(partS + 2.5)

@@ -1,4 +1,5 @@
-import { Path, Ride, turn } from './path.ts';
+import { BendRide } from './bend_ride.ts';
+import { Path, turn } from './path.ts';
 import type { Point, Rgb, VehicleState } from './types.ts';
 
 interface Kind {
@@ -9,14 +10,34 @@ interface Kind {
   steers: 1 | -1;
   acceleration: number;
   speed: number;
+  /** Radians a second at the most: it slows down for bends. */
+  turning: number;
   cornerM: number;
   /** Straight ahead before the first corner of a leg. */
   leadM: number;
 }
 
 const KINDS: Record<VehicleState['kind'], Kind> = {
-  forklift: { axleM: 0.6, wheelbaseM: 1.5, steers: -1, acceleration: 1.2, speed: 2.4, cornerM: 3, leadM: 1.5 },
-  lorry: { axleM: -2.3, wheelbaseM: 4.6, steers: 1, acceleration: 0.9, speed: 3.6, cornerM: 13, leadM: 3 },
+  forklift: {
+    axleM: 0.6,
+    wheelbaseM: 1.5,
+    steers: -1,
+    acceleration: 1.2,
+    speed: 2.4,
+    turning: 1.2,
+    cornerM: 3,
+    leadM: 1.5,
+  },
+  lorry: {
+    axleM: -2.3,
+    wheelbaseM: 4.6,
+    steers: 1,
+    acceleration: 0.9,
+    speed: 3.6,
+    turning: 0.5,
+    cornerM: 13,
+    leadM: 3,
+  },
 };
 
 const FORK_SPEED = 0.4;
@@ -120,7 +141,7 @@ export class VehicleScript {
   }
 
   #go(points: readonly Point[], way: 1 | -1): this {
-    const { axleM, wheelbaseM, steers, acceleration, speed, cornerM, leadM } = KINDS[this.#kind];
+    const { axleM, wheelbaseM, steers, acceleration, speed, turning, cornerM, leadM } = KINDS[this.#kind];
     const from = this.#moment;
     const { x, y } = from.at;
     const [east, north] = [Math.cos(from.heading), Math.sin(from.heading)];
@@ -132,7 +153,7 @@ export class VehicleScript {
         ? []
         : [{ x: axle.x + way * leadM * east, y: axle.y + way * leadM * north }];
     const path = new Path([axle, ...lead, ...points], cornerM);
-    const ride = new Ride(path.lengthM, way === 1 ? speed : 0.6 * speed, acceleration);
+    const ride = new BendRide(path, way === 1 ? speed : 0.6 * speed, acceleration, turning);
     // Unwrapped from the heading so far, so that a whole turn does not jump back.
     const base = from.heading - path.at(0).heading;
     const moment = (s: number): Moment => {
