@@ -31,7 +31,8 @@ function short(description: string, durationS: number, play: (cast: Cast, durati
   return { description, durationS, play, conditions: () => DAY };
 }
 
-export const SCENARIOS = {
+/** By name, as `makeWorld` takes it. */
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   demo: short('about two minutes with every kind of incident, one after the other', 125, (cast, endS) => {
     entersExclusion(cast, 0);
     worksAtScaffold(cast, 1);
@@ -86,7 +87,7 @@ export const SCENARIOS = {
     play: fillsWithTraffic,
     conditions: nightShift,
   },
-} as const satisfies Record<string, Scenario>;
+};
 
 /** Dusk in the first quarter, dawn in the last; rain, flicker and a switched lamp come and go between. */
 function nightShift(t: number, durationS: number): Conditions {

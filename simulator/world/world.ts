@@ -1,7 +1,7 @@
 import { Cast } from './cast.ts';
 import { findIncidents } from './incidents.ts';
 import { PLAN } from './plan.ts';
-import { SCENARIOS, type Scenario } from './scenarios.ts';
+import { SCENARIOS } from './scenarios.ts';
 import type { ActorState, TrueIncident, World } from './types.ts';
 
 /** Vehicles switch headlights on when it is this dark, see `Conditions.night`. */
@@ -13,9 +13,8 @@ const HEADLIGHTS_FROM = 0.8;
  * @throws when there is no such scenario, or it has a duration of its own.
  */
 export function makeWorld(scenario: string, seed: number, durationS?: number): World {
-  const known: Record<string, Scenario> = SCENARIOS;
-  const played = Object.hasOwn(known, scenario) ? known[scenario] : undefined;
-  if (!played) throw new Error(`no scenario ${scenario}; there are ${Object.keys(known).join(', ')}`);
+  const played = Object.hasOwn(SCENARIOS, scenario) ? SCENARIOS[scenario] : undefined;
+  if (!played) throw new Error(`no scenario ${scenario}; there are ${Object.keys(SCENARIOS).join(', ')}`);
   if (durationS !== undefined && !played.isElastic) throw new Error(`${scenario} lasts ${played.durationS} s`);
   const lengthS = durationS ?? played.durationS;
   const cast = new Cast(seed);
