@@ -2,7 +2,8 @@
  * usage: npm run bench -- render [--repeats N] [--frames N] [--json]
  * How fast the simulator draws: frames a second on one core, encoding and sensor aside, median and range over the
  * repeats. `calm`: the site with nobody in motion near; `busy`: ten people and vehicles at work; `wind`: trees and
- * cloth sway as well; `full`: the busy frame with everything put back and resolved whole, as without a kept scene.
+ * cloth sway as well; `full`: the busy frame with
+ * the whole scene shaded anew, as without kept colours.
  */
 import { parseArgs } from 'node:util';
 import { SceneRenderer } from '../simulator/render/renderer.ts';

@@ -13,8 +13,8 @@ export interface Touch {
 /** A scene under a light: colours of its samples, and of the picture's pixels (2×2 samples each). */
 export class LitScene {
   readonly scene: Scene;
-  readonly colour: Uint32Array;
-  readonly pixels: Uint32Array;
+  readonly colour: Int32Array;
+  readonly pixels: Int32Array;
   readonly #view: View;
   /** Linear red, green, blue by byte of sun, sky and lamp. */
   readonly #sun = new Float32Array(768);
@@ -25,8 +25,8 @@ export class LitScene {
   constructor(scene: Scene, view: View) {
     this.scene = scene;
     this.#view = view;
-    this.colour = new Uint32Array(view.width * view.height);
-    this.pixels = new Uint32Array((view.width * view.height) / 4);
+    this.colour = new Int32Array(view.width * view.height);
+    this.pixels = new Int32Array((view.width * view.height) / 4);
   }
 
   /** Returns whether anything changed. */
@@ -47,7 +47,12 @@ export class LitScene {
     return true;
   }
 
-  /** Colour of a sample, 0xFFBBGGRR. */
+  /** Makes the next call of `light` shade all samples anew. */
+  forget(): void {
+    this.#light = null;
+  }
+
+  /** Colour of a sample, 0xFFBBGGRR as a signed number. */
   touched(i: number, touch: Touch | null): number {
     const light = this.#light as Light;
     const { scene } = this;
@@ -141,14 +146,14 @@ export class LitScene {
 export function mean4(a: number, b: number, c: number, d: number): number {
   const odd = (a & 0xff00ff) + (b & 0xff00ff) + (c & 0xff00ff) + (d & 0xff00ff) + 0x20002;
   const even = ((a >>> 8) & 0xff) + ((b >>> 8) & 0xff) + ((c >>> 8) & 0xff) + ((d >>> 8) & 0xff) + 2;
-  return (0xff000000 | ((odd >>> 2) & 0xff00ff) | ((even << 6) & 0xff00)) >>> 0;
+  return 0xff000000 | ((odd >>> 2) & 0xff00ff) | ((even << 6) & 0xff00);
 }
 
 function pack(red: number, green: number, blue: number): number {
   const r = BYTES[red > 511 ? 511 : red | 0] as number;
   const g = BYTES[green > 511 ? 511 : green | 0] as number;
   const b = BYTES[blue > 511 ? 511 : blue | 0] as number;
-  return (0xff000000 | (b << 16) | (g << 8) | r) >>> 0;
+  return 0xff000000 | (b << 16) | (g << 8) | r;
 }
 
 /** Light of the sun against that of lamps, on the ground. */

@@ -5,7 +5,7 @@ import { NEAR, type View } from './view.ts';
 
 /** Colour 0xBBGGRR (bytes of RGBA in memory), one over depth, and whose sample it is (0: the still scene's). */
 export interface Layer {
-  colour: Uint32Array;
+  colour: Int32Array;
   iz: Float32Array;
   id: Uint16Array;
 }

@@ -1,7 +1,14 @@
 import type { CameraModel } from '../camera.ts';
 import type { TruthObject } from '../truth.ts';
 import { FURNITURE, type Furniture } from '../world/furniture.ts';
-import { type ActorState, type Conditions, type SitePlan, VEHICLE_SIZE, type VehicleState } from '../world/types.ts';
+import {
+  type ActorState,
+  type Conditions,
+  type Point,
+  type SitePlan,
+  VEHICLE_SIZE,
+  type VehicleState,
+} from '../world/types.ts';
 import { ActorLight } from './actor_light.ts';
 import { Ground } from './ground.ts';
 import { GroundShadows } from './ground_shadow.ts';
@@ -35,7 +42,7 @@ const SHADE = { sun: 0.96, lamp: 0.72, sky: 0.62 };
 export interface RenderOptions {
   seed: number;
   furniture?: readonly Furniture[];
-  /** Whether to keep the still scene from frame to frame; off only to measure what it saves. */
+  /** Whether to keep the still scene's colours from frame to frame; off only to measure what that saves. */
   keepScene?: boolean;
 }
 
@@ -63,7 +70,7 @@ export class SceneRenderer {
   readonly #inside: InsideShare;
   readonly #coverages: Coverage[] = [];
   readonly #visible = new Int32Array(PARTS * MAX_ACTORS + 1);
-  readonly #pixels: Uint32Array;
+  readonly #pixels: Int32Array;
   readonly #bytes: Uint8ClampedArray;
   readonly #touch: Touch = { sun: 1, sky: 1, lamp: 1, beam: 0 };
   #still: LitScene | null = null;
@@ -80,12 +87,12 @@ export class SceneRenderer {
     this.#view = new View(camera, SUPERSAMPLING, MAX_VERTICES);
     this.#rasteriser = new Rasteriser(this.#view);
     const size = this.#view.width * this.#view.height;
-    this.#layer = { colour: new Uint32Array(size), iz: new Float32Array(size), id: new Uint16Array(size) };
+    this.#layer = { colour: new Int32Array(size), iz: new Float32Array(size), id: new Uint16Array(size) };
     this.#tiles = new Tiles(camera.width, camera.height);
     this.#shadows = new GroundShadows(camera, MAX_VERTICES, this.#tiles);
     this.#actorLight = new ActorLight(this.#view, this.#rasteriser.light, this.#lamps);
     this.#inside = new InsideShare(this.#view);
-    this.#pixels = new Uint32Array(camera.width * camera.height);
+    this.#pixels = new Int32Array(camera.width * camera.height);
     this.#bytes = new Uint8ClampedArray(this.#pixels.buffer);
   }
 
@@ -93,12 +100,17 @@ export class SceneRenderer {
   render(actors: readonly ActorState[], conditions: Conditions, t: number): Rendered {
     const light = lightOf(conditions, t, this.#seed);
     const lit = this.#sceneFor(conditions.sway > 0);
+    if (!this.#keepScene) lit.forget();
     this.#restore(lit, lit.light(light));
     this.#actorLight.set(light, lit.scene, headlightsOf(actors, light));
     if (conditions.sway > 0) this.#drawSwaying(conditions.sway, t);
     const drawn: ActorState[] = [];
     for (const actor of actors) {
-      if (drawn.length < MAX_ACTORS && this.#isNear(actor) && this.#drawActor(actor, drawn.length, light))
+      if (
+        drawn.length < MAX_ACTORS &&
+        this.#isNear(actor, actor.kind === 'person' ? 2.2 : VEHICLE_SIZE[actor.kind].lengthM) &&
+        this.#drawActor(actor, drawn.length, light)
+      )
         drawn.push(actor);
     }
     this.#markBeams();
@@ -130,7 +142,7 @@ export class SceneRenderer {
   #restore(lit: LitScene, isNew: boolean): void {
     const { colour, iz, id } = this.#layer;
     const { marked, columns, rows } = this.#tiles;
-    if (isNew || this.#shown !== lit || !this.#keepScene) {
+    if (isNew || this.#shown !== lit) {
       this.#shown = lit;
       colour.set(lit.colour);
       iz.set(lit.scene.iz);
@@ -138,11 +150,13 @@ export class SceneRenderer {
       this.#pixels.set(lit.pixels);
       this.#shadows.direct.fill(0);
       this.#shadows.sky.fill(0);
-      marked.fill(this.#keepScene ? 0 : 1);
+      marked.fill(0);
       return;
     }
     const { width, height } = this.camera;
     const wide = 2 * width;
+    const pixels = this.#pixels;
+    const { direct, sky } = this.#shadows;
     for (let row = 0, tile = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++, tile++) {
         if (marked[tile] === 0) continue;
@@ -151,9 +165,9 @@ export class SceneRenderer {
         const bottom = Math.min(height, (row + 1) * TILE);
         for (let y = row * TILE; y < bottom; y++) {
           for (let i = y * width + column * TILE; i < y * width + right; i++) {
-            this.#pixels[i] = lit.pixels[i] as number;
-            this.#shadows.direct[i] = 0;
-            this.#shadows.sky[i] = 0;
+            pixels[i] = lit.pixels[i] as number;
+            direct[i] = 0;
+            sky[i] = 0;
           }
         }
         for (let y = 2 * row * TILE; y < 2 * bottom; y++) {
@@ -168,9 +182,8 @@ export class SceneRenderer {
   }
 
   /** Whether any of an actor can be in the picture. */
-  #isNear({ at, kind }: ActorState): boolean {
+  #isNear({ at }: { at: Point }, reach: number): boolean {
     const { axes, position, focal, width, height } = this.#view;
-    const reach = kind === 'person' ? 2.2 : VEHICLE_SIZE[kind].lengthM;
     const [x, y, z] = [at.x - (position[0] as number), at.y - (position[1] as number), 1 - (position[2] as number)];
     const along = (k: number): number =>
       x * (axes[k] as number) + y * (axes[k + 1] as number) + z * (axes[k + 2] as number);
@@ -210,7 +223,7 @@ export class SceneRenderer {
   #drawSwaying(sway: number, t: number): void {
     this.#coverages[0] ??= makeCoverage();
     for (const item of this.#furniture) {
-      if (item.kind !== 'tree' && item.kind !== 'tarpaulin') continue;
+      if ((item.kind !== 'tree' && item.kind !== 'tarpaulin') || !this.#isNear(item, item.size.heightM)) continue;
       const mesh = this.#mesh.clear();
       addSwaying(mesh, item, sway, t, this.#seed);
       this.#view.project(mesh);
@@ -249,6 +262,7 @@ export class SceneRenderer {
     const visible = this.#visible;
     const bySun = isSunlit(light);
     const hasBeams = this.#actorLight.beams.length > 0;
+    const pixels = this.#pixels;
     for (let row = 0, tile = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++, tile++) {
         if (marked[tile] === 0) continue;
@@ -262,7 +276,11 @@ export class SceneRenderer {
             const ib = id[i + 1] as number;
             const ja = id[j] as number;
             const jb = id[j + 1] as number;
-            if ((ia | ib | ja | jb) !== 0) {
+            const isTouched = direct[o] !== 0 || sky[o] !== 0 || hasBeams;
+            if ((ia | ib | ja | jb) === 0) {
+              // The still scene's pixel is there already.
+              if (!isTouched) continue;
+            } else {
               if (ia !== SCENERY_ID) visible[ia] = (visible[ia] as number) + 1;
               if (ib !== SCENERY_ID) visible[ib] = (visible[ib] as number) + 1;
               if (ja !== SCENERY_ID) visible[ja] = (visible[ja] as number) + 1;
@@ -272,14 +290,14 @@ export class SceneRenderer {
             let b = colour[i + 1] as number;
             let c = colour[j] as number;
             let d = colour[j + 1] as number;
-            if (direct[o] !== 0 || sky[o] !== 0 || hasBeams) {
+            if (isTouched) {
               this.#touchWith(direct[o] as number, sky[o] as number, bySun);
               if (ia === 0) a = this.#touched(lit, i, a, x + x, y + y, hasBeams);
               if (ib === 0) b = this.#touched(lit, i + 1, b, x + x + 1, y + y, hasBeams);
               if (ja === 0) c = this.#touched(lit, j, c, x + x, y + y + 1, hasBeams);
               if (jb === 0) d = this.#touched(lit, j + 1, d, x + x + 1, y + y + 1, hasBeams);
             }
-            this.#pixels[o] = mean4(a, b, c, d);
+            pixels[o] = mean4(a, b, c, d);
           }
         }
       }

@@ -64,7 +64,7 @@ export function lampLight(
  */
 export class Scene {
   /** 0xFFRRGGBB with what it shows in the top byte. */
-  readonly albedo: Uint32Array;
+  readonly albedo: Int32Array;
   /** 0–255 of what falls on a surface that faces it. */
   readonly sun: Uint8Array;
   readonly sky: Uint8Array;
@@ -86,7 +86,7 @@ export class Scene {
     this.#lamps = lampsOf(furniture);
     this.#seed = seed;
     const size = view.width * view.height;
-    this.albedo = new Uint32Array(size);
+    this.albedo = new Int32Array(size);
     this.sun = new Uint8Array(size);
     this.sky = new Uint8Array(size);
     this.lamp = new Uint8Array(size);
@@ -179,7 +179,7 @@ export class Scene {
       0,
       1,
     );
-    this.albedo[i] = (SKY << 24) >>> 0;
+    this.albedo[i] = SKY << 24;
     this.sky[i] = 255 * Math.min(1, up * 2.6);
     this.extra[i] = 255 * cloud;
     this.iz[i] = 0;
@@ -304,7 +304,7 @@ export class Scene {
 }
 
 function pack(red: number, green: number, blue: number, kind: number): number {
-  return ((kind << 24) | (clamp(red, 4, 250) << 16) | (clamp(green, 4, 250) << 8) | clamp(blue, 4, 250)) >>> 0;
+  return (kind << 24) | (clamp(red, 4, 250) << 16) | (clamp(green, 4, 250) << 8) | clamp(blue, 4, 250);
 }
 
 function mean(array: Float32Array, a: number, b: number, c: number): number {
