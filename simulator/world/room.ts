@@ -14,8 +14,15 @@ import type { ActorState, PersonState, Point } from './types.ts';
 /** Half a person's width, with arms. */
 export const BODY_M = 0.28;
 
+/** A crane stands on a slab this much longer and wider than its mast. */
+export const CRANE_SLAB = 2.6;
+
 const OBSTACLES: readonly (Outline & { reachM: number })[] = FURNITURE.filter(({ kind }) => kind !== 'tree').map(
-  ({ at, heading, size }) => ({ at, heading, ...size, reachM: Math.hypot(size.lengthM, size.widthM) / 2 }),
+  ({ kind, at, heading, size }) => {
+    const wider = kind === 'crane' ? CRANE_SLAB : 1;
+    const [lengthM, widthM] = [wider * size.lengthM, wider * size.widthM];
+    return { at, heading, lengthM, widthM, reachM: Math.hypot(lengthM, widthM) / 2 };
+  },
 );
 
 /** Obstacles that may be nearer to a point than this. */

@@ -40,7 +40,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     bringsLoad(cast, 20);
     forgetsHelmet(cast, 25);
     lingersAtCrane(cast, 36);
-    passesForklift(cast, 46, endS);
+    passesForklift(cast, 44, endS);
     fallsOnWalkway(cast, 55);
     crowds(cast, 67);
     leavesByGate(cast, 76.5);

@@ -103,7 +103,7 @@ export function leavesByGate(cast: Cast, startS: number): void {
 export function passesForklift(cast: Cast, startS: number, endS: number): void {
   const forklift = cast
     .vehicle('forklift', UNSEEN.forklift, SOUTH, 0)
-    .waitUntil(startS + 7)
+    .waitUntil(startS + 8.5)
     .drive({ x: 34.5, y: 9.6 }, { x: 37.4, y: 9.6 })
     .lift(0.5)
     .load(true)
@@ -116,10 +116,10 @@ export function passesForklift(cast: Cast, startS: number, endS: number): void {
   cast.add(
     cast
       .person({ x: 38.5, y: 22 }, startS)
-      .walk({ x: 37.8, y: 18 }, { x: 36.9, y: 13.5 })
-      .face({ x: 30, y: 12 })
-      .stand(8)
-      .walk({ x: 37.8, y: 18 }, { x: 38.5, y: 22 }),
+      .walk({ x: 37.4, y: 17.5 }, { x: 31.9, y: 10.6 })
+      .face({ x: 27, y: 8 })
+      .stand(7)
+      .walk({ x: 28.6, y: 13.5 }, { x: 28.6, y: 21.8 }),
   );
 }
 
