@@ -25,7 +25,8 @@ from loss import detection_loss
 from network import Design, Detector, cells, load, save
 from predict import judge, predict
 
-WARM_UP_STEPS = 200
+#: Whichever is over first.
+WARM_UP_STEPS, WARM_UP_SHARE = 200, 0.05
 #: Of the averaged weights; approached from the start, so that a short run is averaged as well.
 AVERAGE = 0.999
 CLIP_NORM = 20.0
@@ -163,7 +164,7 @@ def train(options: argparse.Namespace, detector: Detector, pictures: Pictures, v
         at = schedule.progress(step)
         rate = options.rate * (LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * at)) / 2)
         for group in optimizer.param_groups:
-            group["lr"] = rate * min(1.0, (step + 1) / WARM_UP_STEPS)
+            group["lr"] = rate * min(1.0, max((step + 1) / WARM_UP_STEPS, at / WARM_UP_SHARE))
         height, width = inputs.shape[2:]
         raw = detector(inputs.contiguous(memory_format=torch.channels_last))
         loss, parts = detection_loss(raw, targets, *grids[(width, height)])
