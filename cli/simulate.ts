@@ -52,7 +52,7 @@ export async function simulate(options: SimulateOptions): Promise<number> {
   let clips: Clip[];
   try {
     clips = await renderClips(wanted.specs, {
-      incidents: wanted.world.incidents,
+      incidents: () => wanted.world.incidents,
       signal: stop.signal,
       onProgress: ({ done, cached, total }) =>
         done < total || cached < total ? progress.show(done, total, cached) : undefined,

@@ -19,8 +19,8 @@ export interface RenderOptions {
   workers?: number;
   /** URL of a FrameMakerModule. Default: the simulated site. */
   makers?: string;
-  /** Into the truth's header. */
-  incidents?: readonly TrueIncident[];
+  /** Into the truth's header; asked for when a clip is done, because a long world takes a while to look through. */
+  incidents?: () => readonly TrueIncident[];
   signal?: AbortSignal;
   /** Frames of all clips: ready, of them found in the cache, and wanted. */
   onProgress?: (progress: { done: number; cached: number; total: number }) => void;
@@ -58,7 +58,7 @@ export async function renderClips(specs: readonly ClipSpec[], options: RenderOpt
         onProgress?.({ ...progress });
       },
     });
-    for (const clip of clips) if (!isWhole(clip)) await assemble(clip, options.incidents ?? []);
+    for (const clip of clips) if (!isWhole(clip)) await assemble(clip, options.incidents?.() ?? []);
     await prune(cacheDir, new Set(clips.map(({ folder }) => folder)));
   } catch (error) {
     throw inWords(error, cacheDir);
