@@ -193,8 +193,20 @@ function route(from: Point, to: Point, random: Random): Point[] | null {
   return way;
 }
 
-/** Ends may be closer to furniture than what lies between. */
+/** Between hubs nothing changes: what is clear is found once. */
+const CLEAR_HUBS = new Map<Point, Map<Point, boolean>>(HUBS.map((hub) => [hub, new Map()]));
+
 function isClear(a: Point, b: Point): boolean {
+  const known = CLEAR_HUBS.has(b) ? CLEAR_HUBS.get(a) : undefined;
+  const before = known?.get(b);
+  if (before !== undefined) return before;
+  const clear = isFreeOfFurniture(a, b);
+  known?.set(b, clear);
+  return clear;
+}
+
+/** Ends may be closer to furniture than what lies between. */
+function isFreeOfFurniture(a: Point, b: Point): boolean {
   const length = distanceBetween(a, b);
   for (let m = 0.4; m < length - 0.4; m += 0.35) {
     const point = { x: a.x + ((b.x - a.x) * m) / length, y: a.y + ((b.y - a.y) * m) / length };
