@@ -75,7 +75,7 @@ export class Ground {
     const big = fractal(x, y, 0.12, 3, seed, footprint);
     const fine = fractal(x, y, 2.2, 4, seed + 20, footprint);
     const p = this.patch;
-    p.puddle = clamp((fractal(x, y, 0.35, 3, seed + 40, footprint) - 0.52) * 7, 0, 1);
+    p.puddle = clamp((fractal(x, y, 0.35, 3, seed + 40, footprint) - 0.53) * 11, 0, 1);
     const outside = x < -0.3 || y < -0.3 || x > SITE_SIZE.widthM + 0.3 || y > SITE_SIZE.depthM + 0.3;
     if (outside) this.#surroundings(x, y, big, fine, footprint);
     else this.#site(x, y, big, fine, footprint);

@@ -3,11 +3,14 @@ import { fillNearest, type Nearest } from './flat_fill.ts';
 import { clamp, SUN } from './light.ts';
 import type { Mesh } from './mesh.ts';
 import type { LampAt } from './scene.ts';
-import type { Tiles } from './tiles.ts';
+import { PIXELS, type Tiles } from './tiles.ts';
 import { View } from './view.ts';
 
 /** Nothing higher than this over the ground hides the sky from it, metres. */
 const NEAR_GROUND_M = 0.8;
+
+/** Less of 255 is no shadow. */
+const FAINT = 4;
 
 /** Shadows that actors throw on the ground, as shares of light taken from the picture's pixels, 0–255. */
 export class GroundShadows {
@@ -60,7 +63,7 @@ export class GroundShadows {
       flat.x[v] = mesh.x[v] as number;
       flat.y[v] = mesh.y[v] as number;
     }
-    this.#spread(mesh, this.sky, groundZ + NEAR_GROUND_M, 0.16, 2);
+    this.#spread(mesh, this.sky, groundZ + NEAR_GROUND_M, 0.11, 2);
   }
 
   /** Draws what lies below `ceiling`, softened by `softM`, into a mask; the darker of two shadows counts. */
@@ -91,15 +94,15 @@ export class GroundShadows {
       if ((iz[a] as number) > near) near = iz[a] as number;
     }
     if (right < left) return;
-    const radius = clamp(Math.round(softM * view.focal * near), 1, 14);
-    const pad = radius * passes + 8;
+    const radius = clamp(Math.round(softM * view.focal * near), 1, 10);
+    const pad = radius * passes + 1;
     left = Math.max(0, Math.floor(left) - pad);
     top = Math.max(0, Math.floor(top) - pad);
     right = Math.min(width, Math.ceil(right) + pad);
     bottom = Math.min(height, Math.ceil(bottom) + pad);
     if (left >= right || top >= bottom) return;
     this.#blur(mask, left, top, right, bottom, radius, passes);
-    this.#tiles.mark(left, top, right, bottom);
+    this.#tiles.mark(left, top, right, bottom, PIXELS);
   }
 
   #blur(
@@ -124,7 +127,7 @@ export class GroundShadows {
     for (let y = top; y < bottom; y++) {
       for (let i = y * width + left; i < y * width + right; i++) {
         const value = z[i] as number;
-        if (value > (mask[i] as number)) mask[i] = value;
+        if (value >= FAINT && value > (mask[i] as number)) mask[i] = value;
         z[i] = 0;
       }
     }

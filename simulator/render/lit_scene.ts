@@ -99,7 +99,7 @@ export class LitScene {
     const { wet } = light;
     if (wet > 0 && kind === GROUND) {
       // Wet ground is darker, and mirrors the sky where water stands.
-      const mirror = wet * (0.07 + 0.5 * ((scene.extra[i] as number) / 255));
+      const mirror = wet * (0.06 + 0.4 * ((scene.extra[i] as number) / 255));
       const dark = (1 - 0.3 * wet) * (1 - mirror);
       const shine = mirror * (0.75 + 0.25 * Math.min(1.5, lr));
       red = red * dark + light.horizon[0] * shine;

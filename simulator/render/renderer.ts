@@ -20,7 +20,7 @@ import { addPerson } from './person.ts';
 import { addSwaying } from './props.ts';
 import { type Coverage, type Layer, makeCoverage, PARTS, Rasteriser } from './raster.ts';
 import { GROUND, type LampAt, lampsOf, Scene } from './scene.ts';
-import { TILE, Tiles } from './tiles.ts';
+import { PIXELS, SAMPLES, TILE, Tiles } from './tiles.ts';
 import { truthOf } from './truth_of.ts';
 import { addVehicle } from './vehicles.ts';
 import { View } from './view.ts';
@@ -159,7 +159,8 @@ export class SceneRenderer {
     const { direct, sky } = this.#shadows;
     for (let row = 0, tile = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++, tile++) {
-        if (marked[tile] === 0) continue;
+        const mark = marked[tile] as number;
+        if (mark === 0) continue;
         marked[tile] = 0;
         const right = Math.min(width, (column + 1) * TILE);
         const bottom = Math.min(height, (row + 1) * TILE);
@@ -170,6 +171,7 @@ export class SceneRenderer {
             sky[i] = 0;
           }
         }
+        if ((mark & SAMPLES) === 0) continue;
         for (let y = 2 * row * TILE; y < 2 * bottom; y++) {
           for (let i = y * wide + 2 * column * TILE; i < y * wide + 2 * right; i++) {
             colour[i] = lit.colour[i] as number;
@@ -217,7 +219,7 @@ export class SceneRenderer {
 
   #markExtent({ extent }: Coverage): void {
     const [left, top, right, bottom] = extent as unknown as [number, number, number, number];
-    if (right >= left) this.#tiles.mark(left >> 1, top >> 1, (right >> 1) + 1, (bottom >> 1) + 1);
+    if (right >= left) this.#tiles.mark(left >> 1, top >> 1, (right >> 1) + 1, (bottom >> 1) + 1, SAMPLES);
   }
 
   #drawSwaying(sway: number, t: number): void {
@@ -249,7 +251,7 @@ export class SceneRenderer {
   #markBeams(): void {
     for (const beam of this.#actorLight.beams) {
       const box = beam.extent(this.#view);
-      if (box !== null) this.#tiles.mark(box.left / 2, box.top / 2, box.right / 2, box.bottom / 2);
+      if (box !== null) this.#tiles.mark(box.left / 2, box.top / 2, box.right / 2, box.bottom / 2, PIXELS);
     }
   }
 
@@ -263,6 +265,7 @@ export class SceneRenderer {
     const bySun = isSunlit(light);
     const hasBeams = this.#actorLight.beams.length > 0;
     const pixels = this.#pixels;
+    const { albedo } = lit.scene;
     for (let row = 0, tile = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++, tile++) {
         if (marked[tile] === 0) continue;
@@ -280,6 +283,11 @@ export class SceneRenderer {
             if ((ia | ib | ja | jb) === 0) {
               // The still scene's pixel is there already.
               if (!isTouched) continue;
+              if (!hasBeams && isGround(albedo, i, j)) {
+                this.#touchWith(direct[o] as number, sky[o] as number, bySun);
+                pixels[o] = inProportion(pixels[o] as number, colour[i] as number, lit.touched(i, this.#touch));
+                continue;
+              }
             } else {
               if (ia !== SCENERY_ID) visible[ia] = (visible[ia] as number) + 1;
               if (ib !== SCENERY_ID) visible[ib] = (visible[ib] as number) + 1;
@@ -328,6 +336,20 @@ export class SceneRenderer {
     touch.lamp = lamp;
     return colour;
   }
+}
+
+/** Whether a pixel shows ground alone; `i` and `j` are its left samples. */
+function isGround(albedo: Int32Array, i: number, j: number): boolean {
+  const all = (albedo[i] as number) & (albedo[i + 1] as number) & (albedo[j] as number) & (albedo[j + 1] as number);
+  return all >>> 24 === GROUND;
+}
+
+/** A pixel as much darker as one of its samples became. */
+function inProportion(pixel: number, was: number, is: number): number {
+  const red = Math.min(255, (((pixel & 255) * (is & 255)) / (was & 255 || 1)) | 0);
+  const green = Math.min(255, ((((pixel >> 8) & 255) * ((is >> 8) & 255)) / ((was >> 8) & 255 || 1)) | 0);
+  const blue = Math.min(255, ((((pixel >> 16) & 255) * ((is >> 16) & 255)) / ((was >> 16) & 255 || 1)) | 0);
+  return 0xff000000 | (blue << 16) | (green << 8) | red;
 }
 
 /** Vehicles whose headlights are seen to shine: by day they are not. */

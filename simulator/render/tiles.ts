@@ -1,6 +1,11 @@
 /** Pixels along the side of a tile. */
 export const TILE = 16;
 
+/** Only its pixels change: a shadow, say. */
+export const PIXELS = 1;
+/** Something is drawn there, sample by sample. */
+export const SAMPLES = 2;
+
 /** The parts of a picture that differ from the still scene, as a grid of squares. */
 export class Tiles {
   readonly columns: number;
@@ -17,14 +22,17 @@ export class Tiles {
     this.marked = new Uint8Array(this.columns * this.rows);
   }
 
-  /** Marks all tiles that a rectangle of pixels touches; its ends are outside it. */
-  mark(left: number, top: number, right: number, bottom: number): void {
+  /** Marks all tiles that a rectangle of pixels touches, as `what`; its right and lower ends are outside it. */
+  mark(left: number, top: number, right: number, bottom: number, what: number): void {
     const x0 = Math.max(0, Math.floor(left / TILE));
     const y0 = Math.max(0, Math.floor(top / TILE));
     const x1 = Math.min(this.columns, Math.ceil(Math.min(right, this.#width) / TILE));
     const y1 = Math.min(this.rows, Math.ceil(Math.min(bottom, this.#height) / TILE));
     for (let y = y0; y < y1; y++) {
-      for (let x = x0; x < x1; x++) this.marked[y * this.columns + x] = 1;
+      for (let x = x0; x < x1; x++) {
+        const tile = y * this.columns + x;
+        this.marked[tile] = (this.marked[tile] as number) | what;
+      }
     }
   }
 }
