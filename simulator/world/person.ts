@@ -199,8 +199,9 @@ export class PersonScript {
   }
 
   #still(): Moment {
-    const heading = Number.isNaN(this.#heading) ? 0 : this.#heading;
-    return { ...UPRIGHT, at: this.#at, heading, walkedM: this.#walkedM };
+    // Who begins with standing looks east.
+    if (Number.isNaN(this.#heading)) this.#heading = 0;
+    return { ...UPRIGHT, at: this.#at, heading: this.#heading, walkedM: this.#walkedM };
   }
 }
 
