@@ -51,7 +51,7 @@ const NIGHT: Record<'sun' | 'sky' | 'lamp' | 'top' | 'horizon', readonly [Light3
     [1.15, 0.93, 0.62],
   ],
   top: [
-    [84, 138, 202],
+    [70, 136, 216],
     [86, 112, 158],
     [36, 48, 84],
     [7, 10, 20],
@@ -87,7 +87,7 @@ export function lightOf(conditions: Conditions, t: number, seed: number): Light 
     hazePerM: 0.0016 + 0.004 * rain,
     skyTop: top,
     horizon,
-    clouds: clamp(0.25 + clamp(conditions.clouds, 0, 3) / 4 + dull, 0, 1),
+    clouds: clamp(0.6 + clamp(conditions.clouds, 0, 3) / 6 + dull, 0, 1),
   };
 }
 

@@ -119,7 +119,7 @@ export class LitScene {
     const cloud = ((this.scene.extra[i] as number) / 255) * light.clouds;
     const at = (channel: 0 | 1 | 2): number => {
       const clear = light.horizon[channel] + (light.skyTop[channel] - light.horizon[channel]) * up;
-      const white = Math.min(250, light.horizon[channel] * 1.1 + 6);
+      const white = Math.min(246, light.horizon[channel] * 1.14 + 5);
       return clear + (white - clear) * cloud;
     };
     return pack(at(0), at(1), at(2));

@@ -202,3 +202,15 @@ test('frames leave no buffers behind', () => {
   // A picture's worth of numbers a frame would be hundreds of megabytes.
   expect(after.heapUsed - before.heapUsed).toBeLessThan(40 * 2 ** 20);
 }, 60_000);
+
+test('over the horizon is sky, bluer than the ground', () => {
+  const level = { ...CAMERA, lookAt: { x: 30, y: 20, z: 6 } };
+  const { pixels } = new SceneRenderer(PLAN, level, { seed: 1, furniture: [] }).render([], CLEAR, 0);
+  const mean = (row: number, channel: number): number => {
+    let sum = 0;
+    for (let x = 0; x < level.width; x++) sum += pixels[4 * (row * level.width + x) + channel] ?? 0;
+    return sum / level.width;
+  };
+  expect(mean(5, 2)).toBeGreaterThan(mean(5, 0) + 15);
+  expect(mean(level.height - 5, 2)).toBeLessThan(mean(level.height - 5, 0));
+}, 60_000);

@@ -158,7 +158,7 @@ export class Scene {
         const vy = fy + a * ry + b * dy;
         const vz = fz + a * rz + b * dz;
         const depth = vz < -1e-6 ? -pz / vz : Number.POSITIVE_INFINITY;
-        if (1 / depth <= (this.iz[i] as number)) {
+        if ((triangle[i] as number) > 0 && 1 / depth <= (this.iz[i] as number)) {
           const d = 1 / (this.iz[i] as number);
           this.#thing(i, mesh, (triangle[i] as number) - 1, px + vx * d, py + vy * d, pz + vz * d, d / focal);
         } else if (depth < 400) {
@@ -180,7 +180,7 @@ export class Scene {
       1,
     );
     this.albedo[i] = SKY << 24;
-    this.sky[i] = 255 * Math.min(1, up * 2.6);
+    this.sky[i] = 255 * Math.min(1, up * 1.7);
     this.extra[i] = 255 * cloud;
     this.iz[i] = 0;
   }
