@@ -3,10 +3,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { smallDisk } from '../../runtime/stores/objects/small_disk.ts';
 import { until } from '../../test/wait.ts';
 import type { RateControl } from '../camera.ts';
 import { startRtspServer } from '../rtsp/server.ts';
 import { clipKey, prune } from './cache.ts';
+import { Encoder } from './encoder.ts';
 import { GopSchedule, partLength } from './gop.ts';
 import { renderClips } from './render.ts';
 import { openTruth } from './truth.ts';
@@ -159,6 +161,37 @@ test('a folder that cannot be written is named', async () => {
   });
 });
 
+test('a full disk is named', async () => {
+  const disk = await smallDisk();
+  // Where mounting is not allowed.
+  if (!disk) return;
+  try {
+    const big = spec({ kbps: 20_000 }, { scenario: 'noisy' });
+    await expect(renderClips([big], { ...options, cacheDir: disk.path })).rejects.toMatchObject({ code: 'STORE_FULL' });
+  } finally {
+    await disk.remove();
+  }
+});
+
+test('an encoder that ends in the middle of a part fails it, and the next part has a new one', async () => {
+  const encoder = new Encoder();
+  const { camera } = spec();
+  const picture = Buffer.alloc((WIDTH * HEIGHT * 3) / 2, 90);
+  const out = join(cacheDir, 'one.units');
+  const failed = encoder.begin(camera, 50, out);
+  failed.catch(() => undefined);
+  await encoder.frame(picture, true);
+  process.kill(encoder.pid ?? 0, 'SIGKILL');
+  await until('the encoder is missed', async () => !(await encoder.frame(picture, false)));
+  await expect(failed).rejects.toMatchObject({ code: 'SIMULATOR_FAILED' });
+  expect(existsSync(out)).toBe(false);
+  const done = encoder.begin(camera, 2, out);
+  for (const isKey of [true, false]) expect(await encoder.frame(picture, isKey)).toBe(true);
+  expect(await done).toBeGreaterThan(0);
+  expect((await readUnitIndex(out)).entries.map(({ isKey }) => isKey)).toEqual([true, false]);
+  await encoder.stop();
+});
+
 describe('rate control', () => {
   test('a smart codec stretches the group of pictures while nothing moves', async () => {
     const [clip] = await renderClips([spec({ gop: 10, smartGop: 50 })], options);
@@ -191,7 +224,7 @@ describe('rate control', () => {
     expect(await kbps({ mode: 'vbr', kbps: 30_000 })).toBe(needed);
     // The cap holds as well.
     expect(await kbps({ mode: 'vbr', kbps: Math.round(needed / 4) })).toBeLessThan(needed * 0.35);
-  });
+  }, 60_000);
 });
 
 test('what was used longest ago leaves a cache that is too big', async () => {
@@ -248,9 +281,10 @@ test('the RTSP server plays the units unchanged, over and over, with times that 
     await until('two loops begun', () => server.segments.length >= 3);
     const [first, next] = server.segments;
     expect(Math.abs((next?.atMs ?? 0) - (first?.atMs ?? 0) - 3_000)).toBeLessThan(500);
-    // Somebody who comes while no key picture is due sees pictures at once.
-    const late = receive(4);
-    expect(late.pts.length).toBeGreaterThanOrEqual(4);
+    // Somebody who comes between key pictures gets what went before at once; exactly on one is seldom.
+    const isBurst = ({ pts: stamps }: { pts: number[] }): boolean =>
+      stamps.slice(1).some((at, i) => at - (stamps[i] ?? 0) < 5e6);
+    expect([1, 2, 3].some(() => isBurst(receive(4)))).toBe(true);
   } finally {
     await server.stop();
   }

@@ -55,8 +55,11 @@ export class Encoder {
     });
   }
 
-  /** Copies the picture and goes on when the one before has been taken: so drawing and encoding overlap. */
-  async frame(i420: Buffer, isKey: boolean): Promise<void> {
+  /**
+   * Copies the picture and goes on when the one before has been taken: so drawing and encoding overlap.
+   * @returns false when the encoder has gone; what `begin` gave says why.
+   */
+  async frame(i420: Buffer, isKey: boolean): Promise<boolean> {
     this.#turn ^= 1;
     let copy = this.#copies[this.#turn];
     if (copy?.length !== i420.length + 1) {
@@ -66,8 +69,10 @@ export class Encoder {
     copy[0] = isKey ? 1 : 0;
     i420.copy(copy, 1);
     await this.#written;
-    const child = this.#ready();
+    const child = this.#child;
+    if (!child) return false;
     this.#written = new Promise((resolve) => child.stdin?.write(copy, () => resolve()));
+    return true;
   }
 
   async stop(): Promise<void> {

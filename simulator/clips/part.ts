@@ -35,7 +35,7 @@ export async function renderPart(
     const { objects, warp } = made;
     const line: ClipTruthFrame = { camera: camera.id, index, objects, ...(warp ? { warp } : {}) };
     lines.push(JSON.stringify(line, rounded));
-    await encoder.frame(made.i420, schedule.isKey(movement.sees(made)));
+    if (!(await encoder.frame(made.i420, schedule.isKey(movement.sees(made))))) break;
     if (index - from - told >= camera.fps) {
       onFrames(index - from - told);
       told = index - from;
