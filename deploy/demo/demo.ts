@@ -1,0 +1,130 @@
+/**
+ * `npm run demo`: a simulated building site before four cameras, banksman watching them, and beside each
+ * incident what truly happened.
+ */
+import { spawn } from 'node:child_process';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { parse } from 'yaml';
+import { parseDuration } from '../../cli/duration.ts';
+import { Progress } from '../../cli/progress.ts';
+import { StopSignal } from '../../cli/stop_signal.ts';
+import { asError, BanksmanError } from '../../runtime/errors.ts';
+import { renderClips } from '../../simulator/clips/render.ts';
+import { serveClips, siteClips } from '../../simulator/clips/site_clips.ts';
+import { watchesOf } from '../../simulator/score.ts';
+import { Judge } from './judge.ts';
+import { siteWithFreePorts } from './ports.ts';
+import { Product } from './product.ts';
+import { Words } from './words.ts';
+
+const SITE = join(import.meta.dirname, 'site.yaml');
+const WORK = join(import.meta.dirname, '../../.cache/demo');
+const TICK_MS = 250;
+
+async function main(): Promise<number> {
+  const { values } = options();
+  const forMs = values.for === undefined ? undefined : parseDuration(values.for, '--for');
+  const stop = new StopSignal();
+  const words = new Words(values.json);
+  const { specs, world } = siteClips({ scenario: 'demo', seed: 1 });
+
+  const progress = new Progress('pictures of the site');
+  const clips = await renderClips(specs, {
+    incidents: () => world.incidents,
+    signal: stop.signal,
+    onProgress: ({ done, cached, total }) => {
+      if (cached < total) progress.show(done, total, cached);
+    },
+  })
+    .catch((error: unknown) => {
+      if (!stop.signal.aborted) throw error;
+    })
+    .finally(() => progress.end());
+  if (!clips) {
+    words.note('stopped; the next demo goes on from the pictures that are finished');
+    return 1;
+  }
+
+  await mkdir(WORK, { recursive: true });
+  const site = await siteWithFreePorts(values.site ?? SITE, join(WORK, 'site.yaml'));
+  for (const change of site.changes) words.note(change);
+  const server = await serveClips(clips, site.rtspPort);
+  const product = new Product(site.path);
+  // A second Ctrl-C waits for nobody; what the product has committed stays.
+  stop.onInsisted = () => process.exit(1);
+  try {
+    await product.ready(stop.signal);
+    if (stop.signal.aborted) return 1;
+    words.greet(product.console);
+    if (!values.json && values.open) open(product.console);
+
+    while (!stop.signal.aborted && !(await product.isWatching())) await sleep();
+    const beganMs = Math.min(...server.segments.map(({ atMs }) => atMs));
+    const judge = new Judge(world, watchesOf(parse(await readFile(site.path, 'utf8'))), beganMs, Date.now());
+    if (forMs !== undefined) stop.after(forMs);
+    const following = product
+      .follow((incident) => judge.report(incident), stop.signal)
+      .catch((error: unknown) => {
+        if (!stop.signal.aborted) throw error;
+      });
+    let end: number | undefined;
+    void product.ended.then((code) => {
+      end = code;
+    });
+    while (!stop.signal.aborted) {
+      if (end !== undefined) {
+        throw new BanksmanError('INTERNAL', { where: 'banksman up', message: `it ended:\n${product.lastWords}` });
+      }
+      for (const verdict of judge.news(Date.now())) words.verdict(verdict);
+      await sleep();
+    }
+    await following;
+    words.sum(judge.score(Date.now()));
+    return 0;
+  } finally {
+    await product.stop();
+    await server.stop();
+  }
+}
+
+function options() {
+  try {
+    return parseArgs({
+      options: {
+        for: { type: 'string' },
+        json: { type: 'boolean', default: false },
+        open: { type: 'boolean', default: true },
+        site: { type: 'string' },
+      },
+      allowNegative: true,
+    });
+  } catch (error) {
+    throw new BanksmanError('USAGE', {
+      where: 'npm run demo',
+      message: asError(error).message,
+      mend: 'There are --for 120s, --json and --no-open: npm run demo -- --for 120s',
+    });
+  }
+}
+
+/** Shows the console where there is a desktop; a browser that is not there is no failure. */
+function open(address: string): void {
+  if (process.stdout.isTTY !== true || !(process.env['DISPLAY'] || process.env['WAYLAND_DISPLAY'])) return;
+  spawn('xdg-open', [address], { stdio: 'ignore', detached: true })
+    .on('error', () => undefined)
+    .unref();
+}
+
+function sleep(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, TICK_MS));
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const known = error instanceof BanksmanError;
+  process.stderr.write(`${known ? error.toDisplay() : asError(error).stack}\n`);
+  process.exitCode = known && error.code === 'USAGE' ? 2 : 1;
+}

@@ -1,0 +1,58 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+
+/** Whether somebody listens there, on 127.0.0.1. */
+export async function isTaken(port: number): Promise<boolean> {
+  const server = createServer();
+  const taken = await new Promise<boolean>((resolved) => {
+    server.once('error', () => resolved(true));
+    server.listen(port, '127.0.0.1', () => resolved(false));
+  });
+  if (!taken) await new Promise((resolved) => server.close(resolved));
+  return taken;
+}
+
+const RTSP_PORT = 8554;
+
+export interface DemoSite {
+  /** The site file to run with: the demo's own, or a copy where a port of it was taken. */
+  path: string;
+  rtspPort: number;
+  /** What is different from the demo's own, for people. */
+  changes: string[];
+}
+
+/** The demo runs on the file that people read; only where a port is taken it runs on a copy with another. */
+export async function siteWithFreePorts(path: string, copyTo: string, wantedPort = RTSP_PORT): Promise<DemoSite> {
+  const site = parseDocument(await readFile(path, 'utf8'));
+  const changes: string[] = [];
+  let rtspPort = wantedPort;
+  if (await isTaken(wantedPort)) {
+    rtspPort = await freePort();
+    for (const camera of Object.keys(site.toJS().cameras)) {
+      site.setIn(['cameras', camera, 'url'], `rtsp://127.0.0.1:${rtspPort}/${camera}`);
+    }
+    changes.push(`port ${wantedPort} is taken: the cameras are at ${rtspPort}`);
+  }
+  for (const what of ['console', 'metrics']) {
+    const port = Number(String(site.getIn([what, 'bind'])).split(':')[1]);
+    if (!(await isTaken(port))) continue;
+    site.setIn([what, 'bind'], '127.0.0.1:0');
+    changes.push(`port ${port} is taken: ${what} is elsewhere`);
+  }
+  if (changes.length === 0) return { path, rtspPort, changes };
+  site.set('data_dir', resolve(path, '..', String(site.get('data_dir'))));
+  await writeFile(copyTo, site.toString());
+  return { path: copyTo, rtspPort, changes };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolved) => server.listen(0, '127.0.0.1', resolved));
+  const address = server.address();
+  await new Promise((resolved) => server.close(resolved));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
