@@ -346,7 +346,7 @@ export class Mesh {
       }
     }
     for (let v = firstVertex; v < this.vertices; v++) {
-      const length = Math.hypot(at(nx, v), at(ny, v), at(nz, v)) || 1;
+      const length = Math.sqrt(at(nx, v) ** 2 + at(ny, v) ** 2 + at(nz, v) ** 2) || 1;
       nx[v] = at(nx, v) / length;
       ny[v] = at(ny, v) / length;
       nz[v] = at(nz, v) / length;
