@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const entries = [
-  'cli/{check,incidents,models,probe,reload,roles,status,tail,up}.ts',
+  'cli/{check,incidents,models,probe,reload,roles,simulate,status,tail,up}.ts',
   'config/*.ts',
   'ingest/{agent,camera}.ts',
   'processors/{registry,detect/worker,*/{detect,cleanup,incidents}}.ts',
