@@ -31,8 +31,10 @@ export function annotationOf(
 }
 
 function boxesOf({ peak, tracks }: Incident, detections: readonly RecordDetection[] | null): AnnotatedBox[] {
+  // The rest of a model's eighty classes would only draw the eye away.
+  const classes = new Set(tracks.map((track) => track.class));
   const boxes: AnnotatedBox[] = (detections ?? [])
-    .filter(({ subject, tentative }) => subject || !tentative)
+    .filter(({ subject, tentative, class: name }) => subject || (!tentative && classes.has(name)))
     .map(({ box, class: name, score, subject }) => ({
       box,
       label: subject ? labelOf(name, score) : null,
