@@ -30,6 +30,9 @@ const INCIDENT: Incident = {
   model: null,
   configHash: 'c0ffee',
   muted: false,
+  acknowledged: null,
+  rejected: null,
+  evidence: [],
 };
 
 function detection(over: Partial<RecordDetection>): RecordDetection {
