@@ -1,5 +1,5 @@
-import { createServer } from 'node:net';
 import { BanksmanError } from '../runtime/errors.ts';
+import { whyTaken } from '../runtime/ports.ts';
 import { exportCoco } from '../simulator/clips/export/coco.ts';
 import { exportMot } from '../simulator/clips/export/mot.ts';
 import { inWords, renderClips } from '../simulator/clips/render.ts';
@@ -204,15 +204,11 @@ function wholeNumber(option: string, text: string, most: number): number {
 /** @throws BanksmanError PORT_TAKEN. */
 async function refuseTaken(port: number): Promise<void> {
   if (port === 0) return;
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const mend = 'Give another with --port, or --port 0 for any that is free.';
-      const why = cause.code === 'EACCES' ? { message: 'this user may not listen there' } : {};
-      reject(new BanksmanError('PORT_TAKEN', { where: `127.0.0.1:${port}`, mend, cause, ...why }));
-    });
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve()));
-  });
+  const cause = await whyTaken(port);
+  if (cause === null) return;
+  const mend = 'Give another with --port, or --port 0 for any that is free.';
+  const why = cause.code === 'EACCES' ? { message: 'this user may not listen there' } : {};
+  throw new BanksmanError('PORT_TAKEN', { where: `127.0.0.1:${port}`, mend, cause, ...why });
 }
 
 function say(options: { json?: boolean }, value: object, lines: () => readonly string[]): void {

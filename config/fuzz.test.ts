@@ -1,21 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { Random } from '../simulator/random.ts';
 import { formatProblems } from './check.ts';
 import { loadSiteText } from './load.ts';
 
 const ROUNDS = Number(process.env['BANKSMAN_FUZZ_ROUNDS'] ?? 120);
-
-/** mulberry32: the same values on every run, so that a failure comes back. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 const example = readFileSync(new URL('examples/full.yaml', import.meta.url), 'utf8');
 const WORDS = [...new Set(example.match(/[a-z_]{2,}/g))];
@@ -55,7 +45,8 @@ function expectVerdict(text: string): void {
 
 describe('whatever the file holds', () => {
   it('trees of any values under known and odd keys', () => {
-    const next = random(1);
+    const random = new Random(1);
+    const next = (): number => random.next();
     const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)] as T;
     const scalar = (): unknown =>
       pick([
@@ -91,7 +82,8 @@ describe('whatever the file holds', () => {
   });
 
   it('a good file with one value replaced', () => {
-    const next = random(2);
+    const random = new Random(2);
+    const next = (): number => random.next();
     const lines = example.split('\n');
     const values = [
       'null',
@@ -123,7 +115,8 @@ describe('whatever the file holds', () => {
   });
 
   it('a good file with letters cut out, doubled and exchanged', () => {
-    const next = random(3);
+    const random = new Random(3);
+    const next = (): number => random.next();
     const signs = [
       '',
       '\n',

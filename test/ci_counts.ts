@@ -22,7 +22,7 @@ interface Report {
 
 const [checksFailed, ...paths] = process.argv.slice(2);
 let passed = 0;
-let failed = checksFailed === 'true' ? 1 : 0;
+let failed = 0;
 let skipped = 0;
 
 for (const path of paths) {
@@ -49,6 +49,7 @@ for (const path of paths) {
   }
 }
 
-if (passed === 0) failed += 1;
+// Counted above, as a rule: this is what no test can tell (types, rules of import, the long tests' own exit).
+if (failed === 0 && (checksFailed === 'true' || passed === 0)) failed = 1;
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = failed > 0 || skipped > 0 ? 1 : 0;

@@ -1,18 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { parseDocument } from 'yaml';
-
-/** Whether somebody listens there, on 127.0.0.1. */
-export async function isTaken(port: number): Promise<boolean> {
-  const server = createServer();
-  const taken = await new Promise<boolean>((resolved) => {
-    server.once('error', () => resolved(true));
-    server.listen(port, '127.0.0.1', () => resolved(false));
-  });
-  if (!taken) await new Promise((resolved) => server.close(resolved));
-  return taken;
-}
+import { freePort, whyTaken } from '../../runtime/ports.ts';
 
 const RTSP_PORT = 8554;
 
@@ -29,7 +18,7 @@ export async function siteWithFreePorts(path: string, copyTo: string, wantedPort
   const site = parseDocument(await readFile(path, 'utf8'));
   const changes: string[] = [];
   let rtspPort = wantedPort;
-  if (await isTaken(wantedPort)) {
+  if (await whyTaken(wantedPort)) {
     rtspPort = await freePort();
     for (const camera of Object.keys(site.toJS().cameras)) {
       site.setIn(['cameras', camera, 'url'], `rtsp://127.0.0.1:${rtspPort}/${camera}`);
@@ -38,7 +27,7 @@ export async function siteWithFreePorts(path: string, copyTo: string, wantedPort
   }
   for (const what of ['console', 'metrics']) {
     const port = Number(String(site.getIn([what, 'bind'])).split(':')[1]);
-    if (!(await isTaken(port))) continue;
+    if (!(await whyTaken(port))) continue;
     site.setIn([what, 'bind'], '127.0.0.1:0');
     changes.push(`port ${port} is taken: ${what} is elsewhere`);
   }
@@ -46,13 +35,4 @@ export async function siteWithFreePorts(path: string, copyTo: string, wantedPort
   site.set('data_dir', resolve(path, '..', String(site.get('data_dir'))));
   await writeFile(copyTo, site.toString());
   return { path: copyTo, rtspPort, changes };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolved) => server.listen(0, '127.0.0.1', resolved));
-  const address = server.address();
-  await new Promise((resolved) => server.close(resolved));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

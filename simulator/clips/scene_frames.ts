@@ -2,6 +2,7 @@ import type { CameraModel } from '../camera.ts';
 import { IDENTITY } from '../picture/matrix.ts';
 import { Sensor } from '../picture/sensor.ts';
 import { movedTruth, WARP_MARGIN } from '../picture/warp.ts';
+import { keyedSeed } from '../random.ts';
 import type { TruthObject } from '../truth.ts';
 import type { ActorState, Conditions, World } from '../world/types.ts';
 import type { ClipSpec, FrameMaker } from './types.ts';
@@ -22,7 +23,7 @@ export function sceneFrames(spec: ClipSpec, world: World, drawerFor: (camera: Ca
   const margin = mayMove(spec, world) ? Math.ceil((WARP_MARGIN * camera.width) / 8) * 8 : 0;
   const drawer = drawerFor(widened(camera, margin));
   // Cameras of one site have each their own dirt and wind.
-  const sensor = new Sensor(camera, { seed: seed ^ nameSeed(camera.id), margin, clock, strip });
+  const sensor = new Sensor(camera, { seed: seed ^ keyedSeed(0, camera.id), margin, clock, strip });
   return {
     frame(index) {
       const t = shownTime(index / camera.fps, frozen, camera.fps);
@@ -61,10 +62,4 @@ function mayMove({ conditions, frames, camera }: ClipSpec, world: World): boolea
     if (moves({ ...world.conditions(t), ...conditions })) return true;
   }
   return false;
-}
-
-function nameSeed(name: string): number {
-  let h = 0x811c9dc5;
-  for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 0x01000193);
-  return h >>> 0;
 }

@@ -1,6 +1,5 @@
+import { COLUMNS, crc8 } from '../rtsp/strip.ts';
 import type { Planes } from './convert.ts';
-
-const COLUMNS = 32;
 
 /**
  * The strip that `rtsp/strip.ts` reads and `rtsp/paint.py` paints: 2 × 32 blocks at the top of the picture,
@@ -25,14 +24,4 @@ export function paintStrip(picture: Planes, counter: number, ms: number): void {
   }
   u.fill(128, 0, (width / 2) * block);
   v.fill(128, 0, (width / 2) * block);
-}
-
-/** Polynomial 0x07, initial value 0. */
-function crc8(data: Uint8Array): number {
-  let crc = 0;
-  for (const byte of data) {
-    crc ^= byte;
-    for (let i = 0; i < 8; i++) crc = crc & 0x80 ? ((crc << 1) ^ 0x07) & 0xff : crc << 1;
-  }
-  return crc;
 }

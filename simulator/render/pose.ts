@@ -1,3 +1,4 @@
+import { keyedSeed } from '../random.ts';
 import type { PersonState } from '../world/types.ts';
 import { Affine } from './affine.ts';
 
@@ -239,8 +240,7 @@ const MAX_TASTES = 1024;
 function tasteOf(id: string): Taste {
   const known = tastes.get(id);
   if (known) return known;
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
+  const hash = keyedSeed(0, id);
   const share = (shift: number): number => ((Math.imul(hash, 0x9e3779b1) >>> shift) & 255) / 255;
   const works = share(3);
   const made: Taste = {

@@ -6,7 +6,7 @@ export interface Strip {
   wallMs: number;
 }
 
-const COLUMNS = 32;
+export const COLUMNS = 32;
 const ROWS = 2;
 const WALL_BITS = 2 ** 40;
 
@@ -50,7 +50,7 @@ function mean(luma: Uint8Array, stride: number, x: number, y: number, reach: num
 }
 
 /** Polynomial 0x07, initial value 0. */
-function crc8(data: Uint8Array): number {
+export function crc8(data: Uint8Array): number {
   let crc = 0;
   for (const byte of data) {
     crc ^= byte;

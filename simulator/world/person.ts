@@ -1,4 +1,5 @@
 import { Path, Ride, turn } from './path.ts';
+import { Segments } from './segments.ts';
 import type { PersonLook, PersonState, Point } from './types.ts';
 
 /** Metres a second, squared: from standing to walking within a step or two. */
@@ -18,13 +19,6 @@ const HIPS = 0.53;
 const STRIDE = 0.82;
 const IDLE_S = 4.5;
 
-interface Segment {
-  startS: number;
-  endS: number;
-  /** @param s seconds since the segment began. */
-  at(s: number): Moment;
-}
-
 type Moment = Pick<PersonState, 'at' | 'heading' | 'posture' | 'speed' | 'crouch' | 'fallen'> & { walkedM: number };
 
 /** What one person does, from coming to going. */
@@ -40,10 +34,8 @@ export interface PersonTrack {
 export class PersonScript {
   readonly id: string;
   readonly #look: PersonLook;
-  readonly #startS: number;
   readonly #speed: number;
-  readonly #segments: Segment[] = [];
-  #now: number;
+  readonly #segments: Segments<Moment>;
   #at: Point;
   #heading: number;
   #walkedM = 0;
@@ -56,8 +48,7 @@ export class PersonScript {
   constructor(id: string, look: PersonLook, at: Point, startS: number, speed = 1.35) {
     this.id = id;
     this.#look = look;
-    this.#startS = startS;
-    this.#now = startS;
+    this.#segments = new Segments(startS);
     this.#at = at;
     this.#heading = Number.NaN;
     this.#speed = speed;
@@ -65,7 +56,7 @@ export class PersonScript {
 
   /** When the script has got to, seconds. */
   get now(): number {
-    return this.#now;
+    return this.#segments.endS;
   }
 
   /** Where the script has got to. */
@@ -87,7 +78,7 @@ export class PersonScript {
     const ride = new Ride(path.lengthM, this.#speed, ACCELERATION);
     const walked = this.#walkedM;
     const before = this.#heading - first;
-    this.#add(ride.durationS, (s) => {
+    this.#segments.add(ride.durationS, (s) => {
       const { distanceM, speed } = ride.at(s);
       const { at, heading } = path.at(distanceM);
       return {
@@ -108,13 +99,13 @@ export class PersonScript {
 
   stand(seconds: number): this {
     const still = this.#still();
-    this.#add(seconds, () => still);
+    this.#segments.add(seconds, () => still);
     return this;
   }
 
   /** Stands until a time of the scenario; goes on at once when it has passed. */
   standUntil(t: number): this {
-    return t > this.#now ? this.stand(t - this.#now) : this;
+    return t > this.#segments.endS ? this.stand(t - this.#segments.endS) : this;
   }
 
   /** Turns on the spot to look at a point. */
@@ -127,7 +118,11 @@ export class PersonScript {
   crouch(seconds: number): this {
     const still = this.#still();
     const length = Math.max(seconds, 2 * SQUAT_S);
-    this.#add(length, (s) => ({ ...still, posture: 'crouching', crouch: eased(Math.min(s, length - s) / SQUAT_S) }));
+    this.#segments.add(length, (s) => ({
+      ...still,
+      posture: 'crouching',
+      crouch: eased(Math.min(s, length - s) / SQUAT_S),
+    }));
     return this;
   }
 
@@ -144,31 +139,31 @@ export class PersonScript {
         fallen,
       };
     };
-    this.#add(FALL_S, (s) => ({ ...lying((s / FALL_S) ** 2), posture: 'falling' }));
-    this.#add(lyingS, () => ({ ...lying(1), posture: 'lying' }));
-    this.#add(RISE_S, (s) => {
+    this.#segments.add(FALL_S, (s) => ({ ...lying((s / FALL_S) ** 2), posture: 'falling' }));
+    this.#segments.add(lyingS, () => ({ ...lying(1), posture: 'lying' }));
+    this.#segments.add(RISE_S, (s) => {
       const up = eased(s / RISE_S);
       return { ...lying(1 - up), posture: up < 0.5 ? 'lying' : 'crouching', crouch: up };
     });
-    this.#add(SQUAT_S, (s) => ({ ...still, posture: 'crouching', crouch: 1 - eased(s / SQUAT_S) }));
+    this.#segments.add(SQUAT_S, (s) => ({ ...still, posture: 'crouching', crouch: 1 - eased(s / SQUAT_S) }));
     return this;
   }
 
   /** The person is gone after what has been said so far. */
   done(): PersonTrack {
+    const { id } = this;
     const segments = this.#segments;
     const look = this.#look;
-    const [id, startS, endS] = [this.id, this.#startS, this.#now];
+    const { startS, endS } = segments;
     const strideM = STRIDE * look.heightM;
     return {
       id,
       startS,
       endS,
       at(t) {
-        if (t < startS || t >= endS) return null;
-        const segment = segments.find((one) => t < one.endS) ?? segments.at(-1);
-        if (!segment) return null;
-        const { walkedM, ...moment } = segment.at(t - segment.startS);
+        const now = segments.at(t);
+        if (now === null) return null;
+        const { walkedM, ...moment } = now;
         return {
           kind: 'person',
           id,
@@ -181,19 +176,13 @@ export class PersonScript {
     };
   }
 
-  #add(seconds: number, at: Segment['at']): void {
-    if (seconds <= 0) return;
-    this.#segments.push({ startS: this.#now, endS: this.#now + seconds, at });
-    this.#now += seconds;
-  }
-
   #turn(heading: number): void {
     if (Number.isNaN(this.#heading)) this.#heading = heading;
     const angle = turn(this.#heading, heading);
     if (Math.abs(angle) > 1e-6) {
       const still = this.#still();
       const seconds = Math.max(0.3, Math.abs(angle) / TURNING);
-      this.#add(seconds, (s) => ({ ...still, heading: still.heading + angle * eased(s / seconds) }));
+      this.#segments.add(seconds, (s) => ({ ...still, heading: still.heading + angle * eased(s / seconds) }));
     }
     this.#heading += angle;
   }

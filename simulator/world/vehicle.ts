@@ -1,5 +1,6 @@
 import { BendRide } from './bend_ride.ts';
 import { Path, turn } from './path.ts';
+import { Segments } from './segments.ts';
 import type { Point, Rgb, VehicleState } from './types.ts';
 
 interface Kind {
@@ -44,12 +45,6 @@ const FORK_SPEED = 0.4;
 
 type Moment = Pick<VehicleState, 'at' | 'heading' | 'speed' | 'steer' | 'rolledM' | 'forkM' | 'isLoaded'>;
 
-interface Segment {
-  startS: number;
-  endS: number;
-  at(s: number): Moment;
-}
-
 /** What one vehicle does, from coming to going. */
 export interface VehicleTrack {
   id: string;
@@ -64,9 +59,7 @@ export class VehicleScript {
   readonly id: string;
   readonly #kind: VehicleState['kind'];
   readonly #colour: Rgb;
-  readonly #startS: number;
-  readonly #segments: Segment[] = [];
-  #now: number;
+  readonly #segments: Segments<Moment>;
   #moment: Moment;
 
   /** @param at middle of the vehicle. @param startS when it appears, seconds of the scenario. */
@@ -82,13 +75,12 @@ export class VehicleScript {
     this.id = id;
     this.#kind = kind;
     this.#colour = colour;
-    this.#startS = startS;
-    this.#now = startS;
+    this.#segments = new Segments(startS);
     this.#moment = { at, heading, speed: 0, steer: 0, rolledM: 0, forkM: 0.1, isLoaded };
   }
 
   get now(): number {
-    return this.#now;
+    return this.#segments.endS;
   }
 
   /** Drives forwards; its fixed axle goes through the points and stops at the last. */
@@ -103,19 +95,19 @@ export class VehicleScript {
 
   wait(seconds: number): this {
     const still = this.#moment;
-    this.#add(seconds, () => still);
+    this.#segments.add(seconds, () => still);
     return this;
   }
 
   waitUntil(t: number): this {
-    return t > this.#now ? this.wait(t - this.#now) : this;
+    return t > this.#segments.endS ? this.wait(t - this.#segments.endS) : this;
   }
 
   /** Moves the forks. @param forkM height above ground. */
   lift(forkM: number): this {
     const from = this.#moment;
     const seconds = Math.abs(forkM - from.forkM) / FORK_SPEED;
-    this.#add(seconds, (s) => ({ ...from, forkM: from.forkM + ((forkM - from.forkM) * s) / seconds }));
+    this.#segments.add(seconds, (s) => ({ ...from, forkM: from.forkM + ((forkM - from.forkM) * s) / seconds }));
     this.#moment = { ...from, forkM };
     return this;
   }
@@ -127,15 +119,15 @@ export class VehicleScript {
 
   done(): VehicleTrack {
     const segments = this.#segments;
-    const [kind, id, colour, startS, endS] = [this.#kind, this.id, this.#colour, this.#startS, this.#now];
+    const [kind, id, colour] = [this.#kind, this.id, this.#colour];
+    const { startS, endS } = segments;
     return {
       id,
       startS,
       endS,
       at(t) {
-        if (t < startS || t >= endS) return null;
-        const segment = segments.find((one) => t < one.endS) ?? segments.at(-1);
-        return segment ? { kind, id, colour, ...segment.at(t - segment.startS) } : null;
+        const now = segments.at(t);
+        return now && { kind, id, colour, ...now };
       },
     };
   }
@@ -169,14 +161,8 @@ export class VehicleScript {
         rolledM: from.rolledM + way * distanceM,
       };
     };
-    this.#add(ride.durationS, moment);
+    this.#segments.add(ride.durationS, moment);
     this.#moment = { ...moment(ride.durationS), speed: 0 };
     return this;
-  }
-
-  #add(seconds: number, at: Segment['at']): void {
-    if (seconds <= 0) return;
-    this.#segments.push({ startS: this.#now, endS: this.#now + seconds, at });
-    this.#now += seconds;
   }
 }

@@ -4,11 +4,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CameraView, SiteView } from '../../dashboards/console/views.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
 import type { CameraRecord, Tracks } from '../../runtime/messages/types.ts';
+import { freePort } from '../../runtime/ports.ts';
 import { type RtspServer, startRtspServer } from '../../simulator/rtsp/server.ts';
 import { HAS_TEST_DATA } from '../data.ts';
 import { isAlive } from '../processes.ts';
 import { until } from '../wait.ts';
-import { freePort, type SiteObject, Up } from './up.ts';
+import { type SiteObject, Up } from './up.ts';
 import { BusWatch, metricSum } from './watch_bus.ts';
 
 describe.skipIf(!HAS_TEST_DATA)('edits of the site file', { timeout: 90_000 }, () => {

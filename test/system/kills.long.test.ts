@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Coverage, Evidence, Incident } from '../../runtime/messages/types.ts';
+import { freePort } from '../../runtime/ports.ts';
 import { Random } from '../../simulator/random.ts';
 import { type FileSource, type RtspServer, startRtspServer } from '../../simulator/rtsp/server.ts';
 import { parseRecord } from '../../sinks/evidence/record.ts';
@@ -16,7 +17,7 @@ import { HAS_TEST_DATA, ONE_BY_ONE } from '../data.ts';
 import { isAlive } from '../processes.ts';
 import { until } from '../wait.ts';
 import { Receiver } from './receiver.ts';
-import { freePort, Up } from './up.ts';
+import { Up } from './up.ts';
 import { BusWatch } from './watch_bus.ts';
 
 const KILLS = 30;
