@@ -2,8 +2,8 @@
  * usage: npm run bench -- render [--repeats N] [--frames N] [--json]
  * How fast the simulator draws: frames a second on one core, encoding and sensor aside, median and range over the
  * repeats. `calm`: the site with nobody in motion near; `busy`: ten people and vehicles at work; `wind`: trees and
- * cloth sway as well; `full`: the busy frame with
- * the whole scene shaded anew, as without kept colours.
+ * cloth sway as well; `clouds`: the light changes from frame to frame; `full`: the busy frame with the whole scene
+ * shaded anew, as without kept colours.
  */
 import { parseArgs } from 'node:util';
 import { SceneRenderer } from '../simulator/render/renderer.ts';
@@ -28,6 +28,7 @@ const CASES: readonly Case[] = [
   { name: 'calm', actors: (t) => crew(t, 2, 0), conditions: CLEAR, keepScene: true },
   { name: 'busy', actors: (t) => crew(t, 8, 2), conditions: CLEAR, keepScene: true },
   { name: 'wind', actors: (t) => crew(t, 8, 2), conditions: { ...CLEAR, sway: 2 }, keepScene: true },
+  { name: 'clouds', actors: (t) => crew(t, 8, 2), conditions: { ...CLEAR, clouds: 2 }, keepScene: true },
   { name: 'full', actors: (t) => crew(t, 8, 2), conditions: CLEAR, keepScene: false },
 ];
 
@@ -62,7 +63,7 @@ export async function run(args: string[]): Promise<void> {
   }
   console.log(`960×540, frames per second of CPU time, median (range) of ${values.repeats} × ${frames} frames`);
   for (const { name, median, low, high } of results) {
-    console.log(`${name.padEnd(6)} ${median.toFixed(0).padStart(5)}  (${low.toFixed(0)}–${high.toFixed(0)})`);
+    console.log(`${name.padEnd(7)} ${median.toFixed(0).padStart(5)}  (${low.toFixed(0)}–${high.toFixed(0)})`);
   }
   console.log(`keeping the still scene: ${gain.toFixed(1)} × the busy frame drawn in full`);
 }

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -111,8 +114,10 @@ class Pictures:
         size = (min(width, max(1, round(wide * scale))), min(height, max(1, round(high * scale))))
         at = (int(rng.integers(width - size[0] + 1)), int(rng.integers(height - size[1] + 1)))
         pixels = np.full((height, width, 3), PAD, np.uint8)
-        picture = Image.fromarray(self.pixels[index][:down, :across])
-        cut = picture.resize(size, Image.Resampling.BILINEAR, (left, top, left + wide, top + high))
+        x, y = math.floor(left), math.floor(top)
+        part = self.pixels[index][y : min(down, math.ceil(top + high)), x : min(across, math.ceil(left + wide))]
+        box = (left - x, top - y, min(left - x + wide, part.shape[1]), min(top - y + high, part.shape[0]))
+        cut = Image.fromarray(np.ascontiguousarray(part)).resize(size, Image.Resampling.BILINEAR, box)
         pixels[at[1] : at[1] + size[1], at[0] : at[0] + size[0]] = np.asarray(cut)
         factor = np.array([size[0] / wide, size[1] / high] * 2, np.float32)
         moved = (boxes - np.array([left, top] * 2, np.float32)) * factor
@@ -199,6 +204,12 @@ def recoloured(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     return np.asarray(image)
 
 
+def _step_back() -> None:
+    """The threads that learn wait for each other: one more at their priority would hold all of them up."""
+    if hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+
+
 def to_target(sample: Sample) -> Target:
     sides = np.minimum(sample.boxes[:, 2] - sample.boxes[:, 0], sample.boxes[:, 3] - sample.boxes[:, 1])
     counts = sample.counts & (sides >= MIN_SIDE)
@@ -229,7 +240,7 @@ class Batches:
 
     def ahead(self, plan: Iterator[tuple[int, bool]]) -> Iterator[tuple[Tensor, list[Target]]]:
         """Batches of the plan in order, made in another thread meanwhile."""
-        with ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(1, initializer=_step_back) as pool:
             waiting: list[Future[tuple[Tensor, list[Target]]]] = []
             for step, whole in plan:
                 waiting.append(pool.submit(self.make, step, whole))

@@ -11,11 +11,15 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
+
+# Before PyTorch comes: threads that spin while they wait take the time of the one that makes batches.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 

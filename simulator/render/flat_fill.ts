@@ -12,6 +12,9 @@ export interface Nearest {
   z: Float32Array;
   /** Null: not wanted. */
   triangle: Int32Array | null;
+  /** Samples that a triangle got, marked as `owner`'s; null: not wanted. */
+  ids?: Uint16Array | null;
+  owner?: number;
 }
 
 /** Fills a triangle; `coarse` fills one sample of four, as wire mesh lets light through. Either way round. */
@@ -57,7 +60,7 @@ export function fillNearest(
   const upper = ux / uy;
   const lower = (rx - qx) / (ry - qy);
   const middleLeft = !(area > 0);
-  const { z: nearest, triangle } = into;
+  const { z: nearest, triangle, ids = null, owner = 0 } = into;
   for (let row = top; row < bottom; row++) {
     if (coarse && row % 2 === 1) continue;
     const y = row + 0.5;
@@ -71,6 +74,7 @@ export function fillNearest(
       if (value <= (nearest[i] as number)) continue;
       nearest[i] = value;
       if (triangle !== null) triangle[i] = mark;
+      if (ids !== null) ids[i] = owner;
     }
   }
 }

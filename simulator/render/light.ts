@@ -7,8 +7,14 @@ type Light3 = readonly [red: number, green: number, blue: number];
 
 /** Light over the site; 1 shows a surface in its own colour. Linear, not gamma-encoded. */
 export interface Light {
-  /** The same for lights that look the same. */
+  /** The same for lights that differ in `cover` alone, if in anything. */
   key: string;
+  /** How much of the sun clouds take now, 0–1. */
+  cover: number;
+  /** Grade 0–3. */
+  night: number;
+  /** 0–1. */
+  rain: number;
   sun: Light3;
   sky: Light3;
   /** Of a lamp, right below it. */
@@ -68,6 +74,16 @@ export function lightOf(conditions: Conditions, t: number, seed: number): Light 
   const night = Math.round(clamp(conditions.night, 0, 3) * NIGHT_STEPS) / NIGHT_STEPS;
   const cover = Math.round(passing(conditions.clouds, t, seed) * CLOUD_STEPS) / CLOUD_STEPS;
   const rain = Math.round((clamp(conditions.rain, 0, 3) / 3) * 3 * RAIN_STEPS) / (3 * RAIN_STEPS);
+  return light(night, cover, rain, clamp(0.6 + clamp(conditions.clouds, 0, 3) / 6 + Math.min(1, 1.6 * rain), 0, 1));
+}
+
+/** The same hour and weather with the sun otherwise covered. */
+export function underCover({ night, rain, clouds }: Light, cover: number): Light {
+  return light(night, cover, rain, clouds);
+}
+
+/** @param night grade 0–3. @param cover of the sun, 0–1. @param rain 0–1. @param clouds that are seen in the sky, 0–1. */
+function light(night: number, cover: number, rain: number, clouds: number): Light {
   const dull = Math.min(1, 1.6 * rain);
   const open = (1 - 0.9 * cover) * (1 - 0.75 * dull);
   const grey = Math.max(cover * 0.7, dull);
@@ -77,7 +93,10 @@ export function lightOf(conditions: Conditions, t: number, seed: number): Light 
   const top = scale(greyed(between(NIGHT.top, night), grey), skyDim);
   const horizon = scale(greyed(between(NIGHT.horizon, night), grey), skyDim);
   return {
-    key: `${night}/${cover}/${rain}`,
+    key: `${night}/${rain}/${clouds}`,
+    night,
+    cover,
+    rain,
     sun,
     sky,
     lamp: between(NIGHT.lamp, night),
@@ -87,7 +106,7 @@ export function lightOf(conditions: Conditions, t: number, seed: number): Light 
     hazePerM: 0.0016 + 0.004 * rain,
     skyTop: top,
     horizon,
-    clouds: clamp(0.6 + clamp(conditions.clouds, 0, 3) / 6 + dull, 0, 1),
+    clouds,
   };
 }
 

@@ -1,4 +1,4 @@
-import { BYTES, clamp, encoded, type Light } from './light.ts';
+import { BYTES, clamp, encoded, type Light, underCover } from './light.ts';
 import { GROUND, LAMP_FULL, LIGHT_SOURCE, type Scene, SKY } from './scene.ts';
 import type { View } from './view.ts';
 
@@ -10,28 +10,103 @@ export interface Touch {
   beam: number;
 }
 
-/** A scene under a light: colours of its samples, and of the picture's pixels (2×2 samples each). */
+/** A scene shaded in full: colours of its samples, and of the picture's pixels (2×2 samples each). */
+interface Shaded {
+  light: Light;
+  colour: Int32Array;
+  pixels: Int32Array;
+}
+
+/**
+ * Covers of the sun between which colours are blended: shading all samples takes a hundred times as long, and
+ * clouds pass all day. What the eye could tell from true shading is less than a level of 255.
+ */
+const COVERS = 6;
+/** Two at a time are blended; one more, so that a cloud that wavers about one of them shades nothing anew. */
+const KEPT = 3;
+/** Blending goes in steps that keep two bytes apart in one 32-bit multiplication. */
+const WHOLE = 128;
+
+/** A scene under a light that may change with every picture. */
 export class LitScene {
   readonly scene: Scene;
-  readonly colour: Int32Array;
+  /** Of the picture, 0xFFBBGGRR as signed numbers. */
   readonly pixels: Int32Array;
   readonly #view: View;
   /** Linear red, green, blue by byte of sun, sky and lamp. */
   readonly #sun = new Float32Array(768);
   readonly #sky = new Float32Array(768);
   readonly #lamp = new Float32Array(768);
+  /** Newest last. */
+  readonly #shaded: Shaded[] = [];
+  #from: Int32Array;
+  #to: Int32Array;
+  #share = 0;
   #light: Light | null = null;
 
   constructor(scene: Scene, view: View) {
     this.scene = scene;
     this.#view = view;
-    this.colour = new Int32Array(view.width * view.height);
     this.pixels = new Int32Array((view.width * view.height) / 4);
+    this.#from = this.#to = new Int32Array(0);
   }
 
   /** Returns whether anything changed. */
   light(light: Light): boolean {
-    if (this.#light?.key === light.key) return false;
+    if (this.#light?.key === light.key && this.#light.cover === light.cover) return false;
+    const step = Math.floor(light.cover * COVERS);
+    const share = Math.round((light.cover * COVERS - step) * WHOLE);
+    const from = this.#under(underCover(light, step / COVERS));
+    const to = share === 0 ? from : this.#under(underCover(light, (step + 1) / COVERS));
+    this.#from = from.colour;
+    this.#to = to.colour;
+    this.#share = share;
+    const { pixels } = this;
+    for (let i = 0; i < pixels.length; i++) {
+      pixels[i] =
+        share === 0 ? (from.pixels[i] as number) : blend(from.pixels[i] as number, to.pixels[i] as number, share);
+    }
+    this.#set(light);
+    return true;
+  }
+
+  /** Colour of a sample, 0xFFBBGGRR as a signed number. */
+  colour(i: number): number {
+    const from = this.#from[i] as number;
+    return this.#share === 0 ? from : blend(from, this.#to[i] as number, this.#share);
+  }
+
+  #under(light: Light): Shaded {
+    const at = this.#shaded.findIndex((one) => one.light.key === light.key && one.light.cover === light.cover);
+    const known = this.#shaded.splice(at, at < 0 ? 0 : 1)[0];
+    const shaded = known ?? this.#shade(light);
+    this.#shaded.push(shaded);
+    return shaded;
+  }
+
+  #shade(light: Light): Shaded {
+    const { width, height } = this.#view;
+    const { colour, pixels } = (this.#shaded.length < KEPT ? undefined : this.#shaded.shift()) ?? {
+      colour: new Int32Array(width * height),
+      pixels: new Int32Array((width * height) / 4),
+    };
+    this.#set(light);
+    for (let i = 0; i < colour.length; i++) colour[i] = this.touched(i, null);
+    const half = width / 2;
+    for (let y = 0, o = 0; y < height / 2; y++) {
+      for (let x = 0, i = 2 * y * width; x < half; x++, o++, i += 2) {
+        pixels[o] = mean4(
+          colour[i] as number,
+          colour[i + 1] as number,
+          colour[i + width] as number,
+          colour[i + width + 1] as number,
+        );
+      }
+    }
+    return { light, colour, pixels };
+  }
+
+  #set(light: Light): void {
     this.#light = light;
     for (let byte = 0; byte < 256; byte++) {
       for (let channel = 0; channel < 3; channel++) {
@@ -41,18 +116,15 @@ export class LitScene {
         this.#lamp[at] = ((light.lamp[channel] ?? 0) * byte) / LAMP_FULL;
       }
     }
-    const { colour } = this;
-    for (let i = 0; i < colour.length; i++) colour[i] = this.touched(i, null);
-    this.#resolve();
-    return true;
   }
 
   /** Makes the next call of `light` shade all samples anew. */
   forget(): void {
     this.#light = null;
+    this.#shaded.length = 0;
   }
 
-  /** Colour of a sample, 0xFFBBGGRR as a signed number. */
+  /** Colour of a sample in this very light, and under more or less of it; as `colour` gives it but for the blending. */
   touched(i: number, touch: Touch | null): number {
     const light = this.#light as Light;
     const { scene } = this;
@@ -124,22 +196,14 @@ export class LitScene {
     };
     return pack(at(0), at(1), at(2));
   }
+}
 
-  #resolve(): void {
-    const { colour, pixels } = this;
-    const width = this.#view.width;
-    const half = width / 2;
-    for (let y = 0, o = 0; y < this.#view.height / 2; y++) {
-      for (let x = 0, i = 2 * y * width; x < half; x++, o++, i += 2) {
-        pixels[o] = mean4(
-          colour[i] as number,
-          colour[i + 1] as number,
-          colour[i + width] as number,
-          colour[i + width + 1] as number,
-        );
-      }
-    }
-  }
+/** `share` 0 to WHOLE of `b`. */
+function blend(a: number, b: number, share: number): number {
+  const rest = WHOLE - share;
+  const odd = (a & 0xff00ff) * rest + (b & 0xff00ff) * share + 0x400040;
+  const even = ((a >>> 8) & 0xff) * rest + ((b >>> 8) & 0xff) * share + 64;
+  return 0xff000000 | ((odd >>> 7) & 0xff00ff) | ((even << 1) & 0xff00);
 }
 
 /** Of four colours, byte by byte, two bytes at a time. */

@@ -281,67 +281,8 @@ function lamp(mesh: Mesh, h: number): void {
   }
 }
 
-/** Leaves and cloth, moved by the wind: `sway` is a grade 0–3. */
-export function addSwaying(mesh: Mesh, item: Furniture, sway: number, t: number, seed: number): void {
-  if (item.kind === 'tree') tree(mesh, item, sway, t, seed);
-  else if (item.kind === 'tarpaulin') tarpaulin(mesh, item, sway, t);
-}
-
-function tree(mesh: Mesh, { at, size }: Furniture, sway: number, t: number, seed: number): void {
-  const own = Math.floor(hash2(Math.round(at.x * 8), Math.round(at.y * 8), seed) * 65536);
-  const r = size.lengthM / 2;
-  const h = size.heightM;
-  const gust = sway * 0.09 * (Math.sin(t * 1.1 + own) + 0.5 * Math.sin(t * 2.7 + 1.7 * own));
-  mesh.at.reset().move(at.x, at.y, 0).turn('z', own);
-  mesh.pen(rgb(92, 74, 56), WOOD).loft(7);
-  mesh
-    .flatRing(0, 0, 0, 0.2, 0.2)
-    .flatRing(0, 0, h * 0.3, 0.14, 0.14)
-    .flatRing(gust * 0.4, 0, h * 0.7, 0.06, 0.06);
-  mesh.finish();
-  const hue = hash2(own, 1, 9);
-  const leaves = 420;
-  const crownZ = h * 0.62;
-  const crownH = h * 0.38;
-  for (let i = 0; i < leaves; i++) {
-    const u = hash2(i, own, 1) * 2 * Math.PI;
-    const v = 2 * hash2(i, own, 2) - 1;
-    const flat = Math.sqrt(1 - v * v);
-    const lump = 0.72 + 0.38 * noise2(Math.cos(u) * 1.9 + own, v * 2.2 + Math.sin(u) * 1.9, 5);
-    const deep = lump * (0.45 + 0.55 * Math.sqrt(hash2(i, own, 3)));
-    const z = crownZ + v * deep * crownH;
-    const give = gust * (z / h) + sway * 0.035 * Math.sin(t * (4 + (i % 7)) + i);
-    const x = Math.cos(u) * flat * deep * r + give;
-    const y = Math.sin(u) * flat * deep * r + give * 0.4;
-    const leaf = 0.26 + 0.2 * hash2(i, own, 4);
-    const light = 0.62 + 0.42 * deep + 0.2 * v + 0.18 * (hash2(i, own, 5) - 0.5);
-    mesh.pen(shade(rgb(70 + 34 * hue, 106 + 10 * hue, 46), light), LEAVES);
-    clump(mesh, x, y, z, leaf, u, v, i);
-  }
-}
-
-/** Leaves on a twig: three triangles about a point, bulging away from the tree, seen from both sides. */
-function clump(mesh: Mesh, x: number, y: number, z: number, size: number, u: number, v: number, i: number): void {
-  const first = mesh.vertices;
-  const turn = i * 2.4;
-  const middle = mesh.vertex(x, y, z + size * 0.35);
-  for (let k = 0; k < 5; k++) {
-    const a = turn + (k * 2 * Math.PI) / 5;
-    const reach = size * (k % 2 === 0 ? 1.25 : 0.75);
-    const tilt = Math.sin(a + u) * 0.6;
-    mesh.vertex(x + Math.cos(a) * reach, y + Math.sin(a) * reach, z - size * 0.25 + tilt * reach);
-  }
-  for (let k = 1; k <= 5; k++) {
-    const next = k === 5 ? 1 : k + 1;
-    mesh.triangle(middle, first + k, first + next);
-    mesh.triangle(middle, first + next, first + k);
-  }
-  // Lit as the crown is, not as each leaf.
-  const flat = Math.sqrt(1 - v * v) * 0.8;
-  mesh.aim(first, Math.cos(u) * flat, Math.sin(u) * flat, 0.35 + 0.6 * v);
-}
-
-function tarpaulin(mesh: Mesh, { at, heading, size }: Furniture, sway: number, t: number): void {
+/** Cloth before a frame, moved by the wind: `sway` is a grade 0–3. */
+export function addTarpaulin(mesh: Mesh, { at, heading, size }: Furniture, sway: number, t: number): void {
   mesh.at.reset().move(at.x, at.y, 0).turn('z', heading);
   const { lengthM: l, heightM: h } = size;
   mesh.pen(STEEL, PANEL);
@@ -373,7 +314,8 @@ function tarpaulin(mesh: Mesh, { at, heading, size }: Furniture, sway: number, t
   mesh.mirror(first, firstTriangle);
 }
 
-function shade(colour: number, factor: number): number {
+/** A colour, lighter or darker. */
+export function shade(colour: number, factor: number): number {
   const byte = (value: number): number => Math.max(0, Math.min(255, Math.round(value * factor)));
   return rgb(byte(colour >> 16), byte((colour >> 8) & 255), byte(colour & 255));
 }

@@ -1,9 +1,10 @@
+import { fillNearest, type Nearest } from './flat_fill.ts';
 import { BYTES } from './light.ts';
 import type { Mesh } from './mesh.ts';
 import { EMISSIVE, GLOSSY, RETRO } from './mesh.ts';
 import { NEAR, type View } from './view.ts';
 
-/** Colour 0xBBGGRR (bytes of RGBA in memory), one over depth, and whose sample it is (0: the still scene's). */
+/** Whose sample it is (0: the still scene's), and of the others colour 0xBBGGRR (bytes of RGBA in memory); one over depth. */
 export interface Layer {
   colour: Int32Array;
   iz: Float32Array;
@@ -78,6 +79,46 @@ export class Rasteriser {
       if (turn >= 0) continue;
       this.#paintCorners(mesh, t, a, b, c);
       this.#fill(a, b, c, parts[t] as number, layer, id, coverage);
+    }
+  }
+
+  /**
+   * Draws what `view` last projected in one colour a triangle, whichever way round, and counts nothing: for leaves,
+   * of which there are thousands. `extent` becomes that of the mesh, in samples, ends included.
+   */
+  drawFlat(mesh: Mesh, layer: Layer, id: number, extent: Int32Array): void {
+    const { corners, triangles, vertices, colours } = mesh;
+    const { iz, sx, sy, width, height } = this.#view;
+    let [left, top, right, bottom] = [width, height, -1, -1];
+    for (let v = 0; v < vertices; v++) {
+      if (iz[v] === 0) continue;
+      const x = sx[v] as number;
+      const y = sy[v] as number;
+      if (x < left) left = x;
+      if (x > right) right = x;
+      if (y < top) top = y;
+      if (y > bottom) bottom = y;
+    }
+    extent[0] = Math.max(0, Math.floor(left));
+    extent[1] = Math.max(0, Math.floor(top));
+    extent[2] = Math.min(width - 1, Math.ceil(right));
+    extent[3] = Math.min(height - 1, Math.ceil(bottom));
+    if (right < 0 || bottom < 0 || left >= width || top >= height) {
+      extent[2] = -1;
+      return;
+    }
+    const nearest: Nearest = { width, height, z: layer.iz, triangle: layer.colour, ids: layer.id, owner: id };
+    const seen = { sx, sy, z: iz };
+    const light = this.light;
+    for (let t = 0; t < triangles; t++) {
+      const a = corners[3 * t] as number;
+      const b = corners[3 * t + 1] as number;
+      const c = corners[3 * t + 2] as number;
+      if (iz[a] === 0 || iz[b] === 0 || iz[c] === 0) continue;
+      const colour = colours[t] as number;
+      const red = lit(colour >> 16, light[4 * a] as number);
+      const green = lit(colour >> 8, light[4 * a + 1] as number);
+      fillNearest(seen, a, b, c, nearest, (lit(colour, light[4 * a + 2] as number) << 16) | (green << 8) | red, false);
     }
   }
 
@@ -246,6 +287,11 @@ export class Rasteriser {
     samples[part] = (samples[part] as number) + partCount;
     widen(extent, 4 * part, minX, minY, maxX, maxY);
   }
+}
+
+function lit(byte: number, light: number): number {
+  const value = (byte & 255) * light;
+  return BYTES[value > 511 ? 511 : value | 0] as number;
 }
 
 function widen(extent: Int32Array, at: number, minX: number, minY: number, maxX: number, maxY: number): void {

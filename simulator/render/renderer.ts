@@ -17,10 +17,11 @@ import { type Light, lightOf } from './light.ts';
 import { isSunlit, LitScene, mean4, type Touch } from './lit_scene.ts';
 import { Mesh } from './mesh.ts';
 import { addPerson } from './person.ts';
-import { addSwaying } from './props.ts';
+import { addTarpaulin } from './props.ts';
 import { type Coverage, type Layer, makeCoverage, PARTS, Rasteriser } from './raster.ts';
 import { GROUND, type LampAt, lampsOf, Scene } from './scene.ts';
 import { PIXELS, SAMPLES, TILE, Tiles } from './tiles.ts';
+import { WindyTree } from './tree.ts';
 import { truthOf } from './truth_of.ts';
 import { addVehicle } from './vehicles.ts';
 import { View } from './view.ts';
@@ -69,6 +70,8 @@ export class SceneRenderer {
   readonly #actorLight: ActorLight;
   readonly #inside: InsideShare;
   readonly #coverages: Coverage[] = [];
+  /** As many as stand on the site. */
+  readonly #trees = new Map<Furniture, WindyTree>();
   readonly #visible = new Int32Array(PARTS * MAX_ACTORS + 1);
   readonly #pixels: Int32Array;
   readonly #bytes: Uint8ClampedArray;
@@ -140,11 +143,10 @@ export class SceneRenderer {
 
   /** Puts the still scene back where the last frame drew over it. */
   #restore(lit: LitScene, isNew: boolean): void {
-    const { colour, iz, id } = this.#layer;
+    const { iz, id } = this.#layer;
     const { marked, columns, rows } = this.#tiles;
-    if (isNew || this.#shown !== lit) {
+    if (this.#shown !== lit) {
       this.#shown = lit;
-      colour.set(lit.colour);
       iz.set(lit.scene.iz);
       id.fill(0);
       this.#pixels.set(lit.pixels);
@@ -153,6 +155,7 @@ export class SceneRenderer {
       marked.fill(0);
       return;
     }
+    if (isNew) this.#pixels.set(lit.pixels);
     const { width, height } = this.camera;
     const wide = 2 * width;
     const pixels = this.#pixels;
@@ -174,7 +177,6 @@ export class SceneRenderer {
         if ((mark & SAMPLES) === 0) continue;
         for (let y = 2 * row * TILE; y < 2 * bottom; y++) {
           for (let i = y * wide + 2 * column * TILE; i < y * wide + 2 * right; i++) {
-            colour[i] = lit.colour[i] as number;
             iz[i] = lit.scene.iz[i] as number;
             id[i] = 0;
           }
@@ -224,14 +226,23 @@ export class SceneRenderer {
 
   #drawSwaying(sway: number, t: number): void {
     this.#coverages[0] ??= makeCoverage();
+    const coverage = this.#coverages[0] as Coverage;
     for (const item of this.#furniture) {
       if ((item.kind !== 'tree' && item.kind !== 'tarpaulin') || !this.#isNear(item, item.size.heightM)) continue;
       const mesh = this.#mesh.clear();
-      addSwaying(mesh, item, sway, t, this.#seed);
+      if (item.kind === 'tree') {
+        const tree = this.#trees.get(item) ?? new WindyTree(item, this.#seed);
+        this.#trees.set(item, tree);
+        tree.blow(sway, t, mesh);
+        this.#view.project(tree.crown);
+        this.#actorLight.shine(tree.crown, 0, true);
+        this.#rasteriser.drawFlat(tree.crown, this.#layer, SCENERY_ID, coverage.extent);
+        this.#markExtent(coverage);
+      } else addTarpaulin(mesh, item, sway, t);
       this.#view.project(mesh);
       this.#actorLight.shine(mesh, 0, true);
-      this.#rasteriser.draw(mesh, this.#layer, SCENERY_ID, this.#coverages[0] as Coverage);
-      this.#markExtent(this.#coverages[0] as Coverage);
+      this.#rasteriser.draw(mesh, this.#layer, SCENERY_ID, coverage);
+      this.#markExtent(coverage);
     }
   }
 
@@ -285,7 +296,7 @@ export class SceneRenderer {
               if (!isTouched) continue;
               if (!hasBeams && isGround(albedo, i, j)) {
                 this.#touchWith(direct[o] as number, sky[o] as number, bySun);
-                pixels[o] = inProportion(pixels[o] as number, colour[i] as number, lit.touched(i, this.#touch));
+                pixels[o] = inProportion(pixels[o] as number, lit.colour(i), lit.touched(i, this.#touch));
                 continue;
               }
             } else {
@@ -294,10 +305,10 @@ export class SceneRenderer {
               if (ja !== SCENERY_ID) visible[ja] = (visible[ja] as number) + 1;
               if (jb !== SCENERY_ID) visible[jb] = (visible[jb] as number) + 1;
             }
-            let a = colour[i] as number;
-            let b = colour[i + 1] as number;
-            let c = colour[j] as number;
-            let d = colour[j + 1] as number;
+            let a = ia === 0 ? lit.colour(i) : (colour[i] as number);
+            let b = ib === 0 ? lit.colour(i + 1) : (colour[i + 1] as number);
+            let c = ja === 0 ? lit.colour(j) : (colour[j] as number);
+            let d = jb === 0 ? lit.colour(j + 1) : (colour[j + 1] as number);
             if (isTouched) {
               this.#touchWith(direct[o] as number, sky[o] as number, bySun);
               if (ia === 0) a = this.#touched(lit, i, a, x + x, y + y, hasBeams);

@@ -5,8 +5,9 @@ import type { Ground } from './ground.ts';
 import { clamp, SUN } from './light.ts';
 import { EMISSIVE, Mesh } from './mesh.ts';
 import { fractal, noise2 } from './noise.ts';
-import { addFurniture, addSwaying, CORRUGATED, LEAVES, SOIL, WIRE, WOOD } from './props.ts';
+import { addFurniture, addTarpaulin, CORRUGATED, LEAVES, SOIL, WIRE, WOOD } from './props.ts';
 import { SunMap } from './sun_map.ts';
+import { addTree } from './tree.ts';
 import type { View } from './view.ts';
 
 /** What a sample shows. */
@@ -98,7 +99,10 @@ export class Scene {
       addFurniture(mesh, item, seed);
     }
     const fixed = { vertices: mesh.vertices, triangles: mesh.triangles };
-    for (const item of furniture) addSwaying(mesh, item, 0, 0, seed);
+    for (const item of furniture) {
+      if (item.kind === 'tree') addTree(mesh, item, seed);
+      else if (item.kind === 'tarpaulin') addTarpaulin(mesh, item, 0, 0);
+    }
     const sizeM = Math.max(SITE_SIZE.widthM, SITE_SIZE.depthM) + 40;
     this.sunMap = new SunMap(mesh, { west: -20, south: -30, sizeM });
     if (!still) {
