@@ -1,4 +1,5 @@
 import { keyedSeed } from '../random.ts';
+import { STRIDE } from '../world/person.ts';
 import type { PersonState } from '../world/types.ts';
 import { Affine } from './affine.ts';
 
@@ -52,8 +53,8 @@ const FOOT = 0.1;
 
 /** Of a stride, how long a foot is on the ground. */
 const STANCE = 0.6;
-/** Half of what a foot travels against the hips, in body heights, at a brisk walk. */
-const REACH = 0.2;
+/** Half of what a foot travels against the hips, in body heights: as far as they go meanwhile, so that it does not slide. */
+const REACH = (STANCE * STRIDE) / 2;
 
 export function makeJoints(): Joints {
   const joint = (): Joint => [0, 0, 0];
@@ -85,7 +86,7 @@ export function poseOf(person: PersonState, groundZ: number, out: Joints): Joint
   const sway = walks > 0 ? 0 : Math.sin(2 * Math.PI * idle);
   const pitch = (fallen * Math.PI) / 2;
   const bob = walks * 0.012 * Math.cos(4 * Math.PI * person.stride);
-  const upright = (HIP - 0.004 - 0.018 * walks - bob - 0.29 * crouch) * h;
+  const upright = (HIP - 0.004 - 0.03 * walks - bob - 0.29 * crouch) * h;
   const hipZ = upright * Math.cos(pitch) + 0.078 * h * Math.sin(pitch);
   const forward = taste.fallsForward ? 1 : -1;
   const flat = smooth(fallen);
@@ -133,7 +134,8 @@ function leg(
 ): void {
   const h = person.look.heightM;
   const phase = (person.stride + (sign > 0 ? 0 : 0.5)) % 1;
-  const reach = REACH * h * walks;
+  // A slow walk has as long a stride; only the first and last step are shorter.
+  const reach = REACH * h * (walks > 0 ? Math.min(1, person.speed / 0.6) : 0);
   let x: number;
   let lift: number;
   let toeDown: number;

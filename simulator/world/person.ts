@@ -16,7 +16,7 @@ const RISE_S = 1.7;
 /** Hips over height, standing. */
 const HIPS = 0.53;
 /** A whole stride (two steps) over height. */
-const STRIDE = 0.82;
+export const STRIDE = 0.74;
 const IDLE_S = 4.5;
 
 type Moment = Pick<PersonState, 'at' | 'heading' | 'posture' | 'speed' | 'crouch' | 'fallen'> & { walkedM: number };
