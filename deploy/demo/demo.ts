@@ -28,7 +28,7 @@ async function main(): Promise<number> {
   const forMs = values.for === undefined ? undefined : parseDuration(values.for, '--for');
   const stop = new StopSignal();
   const words = new Words(values.json);
-  const { specs, world } = siteClips({ scenario: 'demo', seed: 1 });
+  const { specs, world } = siteClips({ scenario: 'demo', seed: seedOf(values.seed) });
 
   const progress = new Progress('pictures of the site');
   const clips = await renderClips(specs, {
@@ -97,16 +97,26 @@ function options() {
         json: { type: 'boolean', default: false },
         open: { type: 'boolean', default: true },
         site: { type: 'string' },
+        seed: { type: 'string', default: '1' },
       },
       allowNegative: true,
     });
   } catch (error) {
-    throw new BanksmanError('USAGE', {
-      where: 'npm run demo',
-      message: asError(error).message,
-      mend: 'There are --for 120s, --json and --no-open: npm run demo -- --for 120s',
-    });
+    throw misuse(asError(error).message);
   }
+}
+
+function seedOf(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw misuse(`--seed ${text} is no whole number`);
+  return Number(text);
+}
+
+function misuse(message: string): BanksmanError {
+  return new BanksmanError('USAGE', {
+    where: 'npm run demo',
+    message,
+    mend: 'There are --for 120s, --json, --no-open, --seed 7 (other people) and --site FILE: npm run demo -- --for 120s',
+  });
 }
 
 /** Shows the console where there is a desktop; a browser that is not there is no failure. */
