@@ -26,7 +26,7 @@ const USAGE = `usage: npm run bench -- eval --coco DIR [--model NAME|MANIFEST.ya
   --results      boxes in COCO's results form instead of running a model
   --models-dir   where weights lie (default: as banksman; of a manifest file: beside it)
   --min-height   smallest height asked about in pixels of a picture 960 px wide (default 24, hard-hat=12)
-  --min-visible  of the \`visible\` of an annotation (default 0.25)
+  --min-visible  share in sight: \`visible\` times \`inside\` of an annotation (default 0.25)
   --limit        the first N pictures only`;
 /** Below it nothing is kept; the shape of precision and recall lies above. */
 const FLOOR = 0.01;

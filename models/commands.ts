@@ -88,7 +88,7 @@ export async function modelsCheck(
   return {
     ok: checks.length > 0 && checks.every((check) => check.ok),
     checks,
-    text: text || `no weights in ${registry.dir}: banksman models pull yolox-nano`,
+    text,
   };
 }
 

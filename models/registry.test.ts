@@ -1,8 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FAMILIES } from '../processors/detect/families/index.ts';
+import { TRUTH_CLASSES } from '../simulator/truth.ts';
 import { loadManifest } from './manifest.ts';
 import { loadRegistry, modelsDir } from './registry.ts';
 
@@ -24,14 +25,27 @@ threshold: 0.5
 `;
 
 describe('registry', () => {
-  test('knows the built-in models, and each has a family and 80 labels', async () => {
+  test('knows the built-in models, and each has a family and its labels', async () => {
     const registry = await loadRegistry({ env: {} });
-    expect(registry.manifests.map(({ id }) => id)).toEqual(['nanodet-m', 'yolox-nano']);
+    expect(registry.manifests.map(({ id, labels }) => [id, labels.length])).toEqual([
+      ['nanodet-m', 80],
+      ['starter', TRUTH_CLASSES.length],
+      ['yolox-nano', 80],
+    ]);
     for (const manifest of registry.manifests) {
       expect(FAMILIES.has(manifest.family)).toBe(true);
-      expect(manifest.labels).toHaveLength(80);
       expect(manifest.labels[0]).toBe('person');
     }
+    expect(registry.get('starter').labels).toEqual(TRUTH_CLASSES);
+  });
+
+  test('the starter model lies beside its manifest, and is no larger than 4 MB', async () => {
+    const registry = await loadRegistry({ env: {}, dir: folder });
+    const starter = registry.get('starter');
+    const path = registry.weightsPath(starter);
+    expect(path).toBe(join(import.meta.dirname, 'starter.onnx'));
+    expect((await stat(path)).size).toBe(starter.weights[0]?.bytes);
+    expect((await stat(path)).size).toBeLessThanOrEqual(4e6);
   });
 
   test('yolox-nano pins the official release', async () => {

@@ -16,7 +16,7 @@ export interface CocoTruth {
   area: number;
   /** A crowd may swallow any number of results, and none must find it. */
   crowd: boolean;
-  /** Share of it that nothing stands before, 0–1. */
+  /** Share of it in sight, 0–1. */
   visible: number;
 }
 

@@ -1,6 +1,7 @@
 /**
  * Folders in COCO form: `instances.json` and the pictures that it names, beside it or under `images/`.
- * Of an annotation also `visible` is read (0–1, ours, 1 where it is missing).
+ * Of an annotation also `visible` and `inside` are read (ours, 0–1, 1 where they are missing): the share of what the
+ * picture holds that nothing stands before, and the share that the picture holds.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,6 +24,7 @@ const instancesSchema = z.object({
       area: z.number().optional(),
       iscrowd: z.union([z.literal(0), z.literal(1)]).default(0),
       visible: z.number().min(0).max(1).default(1),
+      inside: z.number().min(0).max(1).default(1),
     }),
   ),
 });
@@ -53,7 +55,8 @@ export function readCocoTruth(path: string): CocoFile {
     box: row.bbox,
     area: row.area ?? row.bbox[2] * row.bbox[3],
     crowd: row.iscrowd === 1,
-    visible: row.visible,
+    // Behind a lorry or beyond the picture's edge: both are out of sight.
+    visible: row.visible * row.inside,
   }));
   return { images, categories, truth };
 }

@@ -3,8 +3,9 @@
  *
  * Renders stills of the simulated site with their truth to a folder in COCO form. `train`: random cameras,
  * furniture, people, vehicles, light and weather, a third of the pictures from the life of a busy site.
- * `val`: the site as it is, seen by its own cameras, half of the pictures from its life and half with people and
- * vehicles anywhere, so that all classes are there near and far. Seed and count give the same folder, whatever
+ * `val`: seen by the site's own cameras, half of the pictures from its life and half with people and vehicles
+ * anywhere, so that all classes are there near and far; before every second camera things stand elsewhere, with more
+ * cones, barriers and pallets about. Seed and count give the same folder, whatever
  * the workers.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -29,6 +30,8 @@ const USAGE =
 /** Stills of one camera: what stands still is drawn once for all of them. */
 const STILLS_PER_CAMERA = 24;
 const LIFE_SHARE = { train: 0.35, val: 0.5 } as const;
+/** Of cameras before which things stand elsewhere, with more of what people and hats are mistaken for. */
+const MOVED_SHARE = { train: 0.6, val: 0.5 } as const;
 /** Moments drawn for a still of life, of which the busiest is taken; a camera mostly sees nobody. */
 const MOMENTS = 6;
 const ANY_MOMENT_SHARE = 0.25;
@@ -61,7 +64,7 @@ async function shoot(job: Job, group: number, say: (still: Still) => void): Prom
   const camera: CameraModel =
     job.kind === 'train' ? randomCamera(random) : (CAMERAS[group % CAMERAS.length] ?? random.pick(CAMERAS));
   const seed = keyedSeed(job.seed, `look-${group}`);
-  const furniture = job.kind === 'train' && random.next() < 0.6 ? randomFurniture(random, camera) : FURNITURE;
+  const furniture = random.next() < MOVED_SHARE[job.kind] ? randomFurniture(random, camera) : FURNITURE;
   const renderer = new SceneRenderer(PLAN, camera, { seed, furniture });
   const sensor = new Sensor(camera, { seed, clock: random.next() < 0.4 });
   // With and without swaying leaves a camera has two still scenes, and each takes seconds to draw.
