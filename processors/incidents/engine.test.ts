@@ -130,7 +130,7 @@ describe('line_crossing', () => {
   check(
     [
       ['at once', path('a', 0.3, 0.45, 0.6), once(0.6)],
-      ['once a track', path('a', 0.3, 0.6, 0.3, 0.6), once(0.4)],
+      ['each way once a track', path('a', 0.3, 0.6, 0.3, 0.6, 0.3), `${once(0.4)} ${once(0.6)}`],
       ['each track', 'L:a@0.4,0.4+b@0.6,0.4 L:a@0.4,0.6+b@0.6,0.6', `${once(0.4)} ${once(0.4)}`],
       ['over samples too near the line', path('a', 0.4, 0.495, 0.505, 0.6), once(0.8)],
       ['not back and forth in the band', path('a', 0.4, 0.495, 0.505, 0.495, 0.4), ''],

@@ -109,7 +109,7 @@ export interface LineMemory {
   anchors: { id: string; point: Point; firstAt: number }[];
   /** Crossings of tracks that are not confirmed yet. */
   pending: Crossing[];
-  /** Tracks that have crossed, newest last: one incident a track. */
+  /** Directions and tracks that have crossed, newest last: one incident each. */
   crossed: string[];
 }
 

@@ -4,12 +4,13 @@ import { close, open } from '../incident.ts';
 import type { Crossing, LineMemory } from '../state.ts';
 import { matching, type Rule, type RuleInput } from './rule.ts';
 
-/** Tracks remembered as having crossed; ids do not come back after that many others. */
+/** Crossings remembered; ids do not come back after that many others. */
 const MAX_CROSSED = 500;
 
 /**
  * A track that cuts the line between two samples, both clear of it: a point in time, so opened and
- * closed at once, and one a track. A tentative track's crossing waits until it is confirmed.
+ * closed at once, and one a track and direction: who comes in and goes out again is told of twice, who wavers over the
+ * line is not told of for ever. A tentative track's crossing waits until it is confirmed.
  */
 export const lineCrossing: Rule<LineMemory> = (_state, memory, input) => {
   const { record, line, step } = input;
@@ -27,7 +28,7 @@ export const lineCrossing: Rule<LineMemory> = (_state, memory, input) => {
         const direction = crossing(line, anchor.point, point);
         anchor.point = point;
         if (direction !== null && counts(input, memory, track.id, direction)) {
-          memory.crossed.push(track.id);
+          memory.crossed.push(keyOf(track.id, direction));
           memory.pending.push({
             id: track.id,
             class: track.class,
@@ -50,8 +51,12 @@ export const lineCrossing: Rule<LineMemory> = (_state, memory, input) => {
 };
 
 function counts({ rule, active }: RuleInput, memory: LineMemory, id: string, direction: 'in' | 'out'): boolean {
-  if (!active || memory.crossed.includes(id)) return false;
+  if (!active || memory.crossed.includes(keyOf(id, direction))) return false;
   return rule.direction === 'both' || rule.direction === direction;
+}
+
+function keyOf(id: string, direction: 'in' | 'out'): string {
+  return `${direction} ${id}`;
 }
 
 function report({ rule, camera, emit }: RuleInput, crossed: Crossing): void {
