@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Projection } from '../camera.ts';
 import { CAMERAS, isInPicture } from '../site.ts';
+import { STRIDE } from './person.ts';
 import { area } from './plan.ts';
 import { collide, hitsFurniture } from './room.ts';
 import type { ActorState, IncidentKind, PersonState, VehicleState, World } from './types.ts';
@@ -223,7 +224,7 @@ function gait(now: PersonState, was: PersonState, speed: number, where: string):
   const faults: string[] = [];
   if (now.posture === 'walking' && was.posture === 'walking') {
     const strides = (((now.stride - was.stride) % 1) + 1) % 1;
-    const walked = strides * 0.82 * now.look.heightM;
+    const walked = strides * STRIDE * now.look.heightM;
     if (Math.abs(walked / STEP_S - speed) > 0.05) faults.push(`${where} slides`);
     if (Math.abs(now.speed - speed) > 0.25) faults.push(`${where} says ${now.speed}, goes ${speed}`);
   }

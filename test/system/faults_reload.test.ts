@@ -40,9 +40,12 @@ describe.skipIf(!HAS_TEST_DATA)('edits of the site file', { timeout: 90_000 }, (
     consolePort = await freePort();
     up = await Up.start(site({ still: camera('/still'), other: camera('/other') }));
     watch = await BusWatch.connect(up);
-    await until('both to be watched', async () => (await state()).cameras.every(({ watched }) => watched));
+    // Coverage and session are told apart, and in any order.
+    await until('both to be watched, in sessions of their own', async () => {
+      const { cameras } = await state();
+      return cameras.length === 2 && cameras.every(({ watched, runId }) => watched && runId !== null);
+    });
     session = { runId: (await tile('still')).runId };
-    expect(session.runId).not.toBeNull();
     // Before its first session the agent spoke for it, under a run of its own.
     tracks = watch.follow('tracks.v1', 'latest');
   }, 90_000);
