@@ -56,11 +56,15 @@ async function main(): Promise<number> {
   stop.onInsisted = () => process.exit(1);
   try {
     await product.ready(stop.signal);
-    if (stop.signal.aborted) return 1;
+    if (stop.signal.aborted) return 0;
     words.greet(product.console);
     if (!values.json && values.open) open(product.console);
 
-    while (!stop.signal.aborted && !(await product.isWatching())) await sleep();
+    while (!stop.signal.aborted && !(await product.isWatching())) {
+      if (!stop.signal.aborted) product.mustRun();
+      await sleep();
+    }
+    if (stop.signal.aborted) return 0;
     const beganMs = Math.min(...server.segments.map(({ atMs }) => atMs));
     const judge = new Judge(world, watchesOf(parse(await readFile(site.path, 'utf8'))), beganMs, Date.now());
     if (forMs !== undefined) stop.after(forMs);
@@ -69,14 +73,8 @@ async function main(): Promise<number> {
       .catch((error: unknown) => {
         if (!stop.signal.aborted) throw error;
       });
-    let end: number | undefined;
-    void product.ended.then((code) => {
-      end = code;
-    });
     while (!stop.signal.aborted) {
-      if (end !== undefined) {
-        throw new BanksmanError('INTERNAL', { where: 'banksman up', message: `it ended:\n${product.lastWords}` });
-      }
+      product.mustRun();
       for (const verdict of judge.news(Date.now())) words.verdict(verdict);
       await sleep();
     }

@@ -12,7 +12,7 @@ export class Product {
   /** `http://127.0.0.1:PORT`. */
   console = '';
   readonly #child: ChildProcess;
-  readonly #ended: Promise<number>;
+  readonly #ended: Promise<unknown>;
   /** The last of what it printed. */
   #said = '';
 
@@ -22,7 +22,7 @@ export class Product {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NO_COLOR: '1', ...env },
     });
-    this.#ended = once(this.#child, 'exit').then(([code]) => (code as number | null) ?? 1);
+    this.#ended = once(this.#child, 'exit');
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.#said = (this.#said + text).slice(-KEPT_CHARACTERS);
@@ -33,35 +33,28 @@ export class Product {
 
   /** Resolves when the console answers. @throws BanksmanError INTERNAL with what it said when it ended instead. */
   async ready(signal: AbortSignal): Promise<void> {
-    let code: number | undefined;
-    void this.#ended.then((ended) => {
-      code = ended;
-    });
     while (!this.console && !signal.aborted) {
-      if (code !== undefined) {
-        throw new BanksmanError('INTERNAL', {
-          where: 'banksman up',
-          message: `it did not start:\n${this.#said.trim()}`,
-        });
-      }
+      this.mustRun();
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 
-  /** Resolves when it has ended by itself or was stopped. */
-  get ended(): Promise<number> {
-    return this.#ended;
+  /** @throws BanksmanError INTERNAL with its last words when it has ended. */
+  mustRun(): void {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) return;
+    const lastWords = this.#said.trim().split('\n').slice(-10).join('\n');
+    throw new BanksmanError('INTERNAL', { where: 'banksman up', message: `it ended:\n${lastWords}` });
   }
 
-  get lastWords(): string {
-    return this.#said.trim().split('\n').slice(-10).join('\n');
-  }
-
-  /** Whether every camera is watched. */
+  /** Whether every camera is watched; not where the console does not answer. */
   async isWatching(): Promise<boolean> {
-    const response = await fetch(`${this.console}/api/v1/cameras`);
-    const { cameras }: { cameras: { watched: boolean }[] } = JSON.parse(await response.text());
-    return cameras.length > 0 && cameras.every(({ watched }) => watched);
+    try {
+      const response = await fetch(`${this.console}/api/v1/cameras`);
+      const { cameras }: { cameras: { watched: boolean }[] } = JSON.parse(await response.text());
+      return cameras.length > 0 && cameras.every(({ watched }) => watched);
+    } catch {
+      return false;
+    }
   }
 
   /** Calls back for each incident as it is now, at every change. Goes on until aborted or the console is gone. */
