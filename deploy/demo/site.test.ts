@@ -9,6 +9,7 @@ import { CAMERAS, lineInPicture, zoneInPicture } from '../../simulator/site.ts';
 import { makeWorld } from '../../simulator/world/world.ts';
 import { Judge } from './judge.ts';
 import { siteWithFreePorts } from './ports.ts';
+import { inOneLine } from './words.ts';
 
 const PATH = join(import.meta.dirname, 'site.yaml');
 const site = parse(await readFile(PATH, 'utf8'));
@@ -50,6 +51,20 @@ test('what is taken is moved in a copy; the file itself stays', async () => {
   expect(copy.cameras.gate.url).toBe(`rtsp://127.0.0.1:${moved.rtspPort}/gate`);
   expect(copy.data_dir).toBe(join(import.meta.dirname, '../../.cache/demo'));
   expect(copy.rules).toEqual(site.rules);
+});
+
+test('a line of the demo fits a terminal, wide or small', () => {
+  const found = {
+    verdict: 'found',
+    camera: 'crane',
+    rule: 'lingers-below-the-crane',
+    atS: 166.4,
+    lateS: 0.31,
+  } as const;
+  const one = { ...found, incident: 'a' };
+  expect(inOneLine(one, 80)).toBe(' 2:46  ✓ found     lingers-below-the-crane  crane    0.3 s late');
+  expect(inOneLine(one, 46)).toBe(' 2:46 ✓ lingers-below-the-crane, 0.3 s late');
+  expect(inOneLine({ ...one, verdict: 'missed', lateS: null }, 46)).toBe(' 2:46 ✗ lingers-below-the-crane, missed');
 });
 
 test('a verdict is said once, when it is known', () => {

@@ -2,6 +2,8 @@ import type { Score } from '../../simulator/score.ts';
 import type { Verdict } from './judge.ts';
 
 const SIGN = { found: '✓', false: '✗', repeated: '↻', missed: '✗' } as const;
+/** Columns that a whole line takes. */
+const WIDE = 64;
 const COLOUR = { found: 32, false: 31, repeated: 33, missed: 31 } as const;
 
 /** What the demo prints: for people, or a JSON line each with `--json`. */
@@ -24,7 +26,7 @@ export class Words {
       return;
     }
     this.#say(`console   ${console}`);
-    this.#say('Each line is an incident as banksman opens it, beside what truly happened. Ctrl-C ends.\n');
+    this.#say('Each line is an incident as banksman opens it,\nbeside what truly happened. Ctrl-C ends.\n');
   }
 
   verdict(one: Verdict): void {
@@ -32,9 +34,8 @@ export class Words {
       this.#line({ event: one.verdict, ...one });
       return;
     }
-    const late = one.lateS === null ? '' : `${Math.abs(one.lateS).toFixed(1)} s ${one.lateS < 0 ? 'early' : 'late'}`;
-    const sign = this.#paint(`${SIGN[one.verdict]} ${one.verdict.padEnd(8)}`, COLOUR[one.verdict]);
-    this.#say(`${clock(one.atS)}  ${sign}  ${one.rule.padEnd(24)} ${one.camera.padEnd(8)} ${late}`.trimEnd());
+    const paint = (text: string): string => this.#paint(text, COLOUR[one.verdict]);
+    this.#say(inOneLine(one, process.stdout.columns ?? 80, paint));
   }
 
   sum({ found, missed, repeated, recall, lateS, ...rest }: Score): void {
@@ -59,6 +60,15 @@ export class Words {
   #paint(text: string, colour: number): string {
     return this.#color ? `\x1b[${colour}m${text}\x1b[0m` : text;
   }
+}
+
+/** A verdict in columns where there is room for them, else as short as it can be said. */
+export function inOneLine(one: Verdict, columns: number, paint: (text: string) => string = (text) => text): string {
+  const late = one.lateS === null ? '' : `${Math.abs(one.lateS).toFixed(1)} s ${one.lateS < 0 ? 'early' : 'late'}`;
+  const sign = SIGN[one.verdict];
+  if (columns < WIDE) return `${clock(one.atS)} ${paint(sign)} ${one.rule}, ${late || one.verdict}`;
+  const verdict = paint(`${sign} ${one.verdict.padEnd(8)}`);
+  return `${clock(one.atS)}  ${verdict}  ${one.rule.padEnd(24)} ${one.camera.padEnd(8)} ${late}`.trimEnd();
 }
 
 /** Time of the scenario, over all rounds. */
