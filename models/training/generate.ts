@@ -1,5 +1,6 @@
 /**
- * usage: node models/training/generate.ts --out DIR [--count N] [--seed S] [--kind train|val] [--workers N]
+ * usage: node models/training/generate.ts --out DIR [--count N] [--seed S] [--kind train|val] [--life 0-1]
+ *          [--workers N]
  *
  * Renders stills of the simulated site with their truth to a folder in COCO form. `train`: random cameras,
  * furniture, people, vehicles, light and weather, a third of the pictures from the life of a busy site.
@@ -26,7 +27,7 @@ import { makeWorld } from '../../simulator/world/world.ts';
 import { randomActors, randomCamera, randomConditions, randomFurniture } from './random_site.ts';
 
 const USAGE =
-  'usage: node models/training/generate.ts --out DIR [--count N] [--seed S] [--kind train|val] [--workers N]';
+  'usage: node models/training/generate.ts --out DIR [--count N] [--seed S] [--kind train|val] [--life 0-1] [--workers N]';
 /** Stills of one camera: what stands still is drawn once for all of them. */
 const STILLS_PER_CAMERA = 24;
 const LIFE_SHARE = { train: 0.35, val: 0.5 } as const;
@@ -46,6 +47,8 @@ interface Job {
   count: number;
   seed: number;
   kind: 'train' | 'val';
+  /** Share of the pictures that are from the life of the site. */
+  life: number;
   workers: number;
   worker: number;
 }
@@ -73,7 +76,7 @@ async function shoot(job: Job, group: number, say: (still: Still) => void): Prom
   const world = makeWorld(scenario, keyedSeed(job.seed, `world-${group}`) % 1_000_000, LIFE_S);
   const first = group * STILLS_PER_CAMERA;
   for (let index = first; index < Math.min(job.count, first + STILLS_PER_CAMERA); index++) {
-    const isLife = random.next() < LIFE_SHARE[job.kind];
+    const isLife = random.next() < job.life;
     const t = isLife ? moment(random, world, camera) : random.between(0, world.durationS);
     const actors: readonly ActorState[] = isLife ? world.actors(t) : randomActors(random, camera, `s${index}`);
     const own = world.conditions(t);
@@ -173,15 +176,16 @@ function parse(args: string[]): Omit<Job, 'worker'> | null {
       count: { type: 'string', default: '4000' },
       seed: { type: 'string', default: '1' },
       kind: { type: 'string', default: 'train' },
+      life: { type: 'string' },
       workers: { type: 'string', default: '2' },
     },
   });
   const { out, kind } = values;
   const [count, seed, workers] = [Number(values.count), Number(values.seed), Number(values.workers)];
-  const wrong =
-    !out || (kind !== 'train' && kind !== 'val') || !(count > 0) || !Number.isInteger(seed) || !(workers > 0);
-  if (values.help || wrong) return null;
-  return { out, kind, count, seed, workers };
+  if (values.help || !out || (kind !== 'train' && kind !== 'val')) return null;
+  const life = Number(values.life ?? LIFE_SHARE[kind]);
+  const wrong = !(count > 0) || !Number.isInteger(seed) || !(workers > 0) || !(life >= 0 && life <= 1);
+  return wrong ? null : { out, kind, life, count, seed, workers };
 }
 
 async function main(): Promise<void> {
