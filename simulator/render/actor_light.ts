@@ -93,8 +93,10 @@ export class ActorLight {
     this.beams = vehicles.map((vehicle) => new Beam(vehicle));
   }
 
-  /** Fills the light of every vertex. `leafy`: thin and in its own shade, as leaves are. */
-  shine(mesh: Mesh, groundZ: number, leafy = false): void {
+  /**
+   * Fills the light of every vertex, or of the first of `every` many. `leafy`: thin and in its own shade, as leaves are.
+   */
+  shine(mesh: Mesh, groundZ: number, leafy = false, every = 1): void {
     const light = this.#light as Light;
     const { sunMap } = this.#scene as Scene;
     const out = this.#out;
@@ -107,7 +109,7 @@ export class ActorLight {
     const [lampR, lampG, lampB] = light.lamp;
     const hasLamps = lampR > 0.01;
     const shine = 170 * luminance(light.sun);
-    for (let v = 0; v < mesh.vertices; v++) {
+    for (let v = 0; v < mesh.vertices; v += every) {
       const x = mesh.x[v] as number;
       const y = mesh.y[v] as number;
       const z = mesh.z[v] as number;

@@ -21,7 +21,7 @@ import { addTarpaulin } from './props.ts';
 import { type Coverage, type Layer, makeCoverage, PARTS, Rasteriser } from './raster.ts';
 import { GROUND, type LampAt, lampsOf, Scene } from './scene.ts';
 import { PIXELS, SAMPLES, TILE, Tiles } from './tiles.ts';
-import { WindyTree } from './tree.ts';
+import { TWIG_VERTICES, WindyTree } from './tree.ts';
 import { truthOf } from './truth_of.ts';
 import { addVehicle } from './vehicles.ts';
 import { View } from './view.ts';
@@ -235,7 +235,7 @@ export class SceneRenderer {
         this.#trees.set(item, tree);
         tree.blow(sway, t, mesh);
         this.#view.project(tree.crown);
-        this.#actorLight.shine(tree.crown, 0, true);
+        this.#actorLight.shine(tree.crown, 0, true, TWIG_VERTICES);
         this.#rasteriser.drawFlat(tree.crown, this.#layer, SCENERY_ID, coverage.extent);
         this.#markExtent(coverage);
       } else addTarpaulin(mesh, item, sway, t);

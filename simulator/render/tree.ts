@@ -4,8 +4,8 @@ import { hash2, noise2 } from './noise.ts';
 import { LEAVES, shade, WOOD } from './props.ts';
 
 const TWIGS = 420;
-/** A middle and five points about it. */
-const TWIG_VERTICES = 6;
+/** A middle, which is the first corner of all its triangles, and five points about it. */
+export const TWIG_VERTICES = 6;
 const TWIG_TRIANGLES = 5;
 
 /** A tree at rest, seen from both sides of its leaves. */
