@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { family, isAlive } from '../test/processes.ts';
+import { interruptGroup } from '../test/processes.ts';
 import { until } from '../test/wait.ts';
 import { displayOf, exitCodeOf } from './role.ts';
 import { type SimulateOptions, simulate } from './simulate.ts';
@@ -99,14 +99,8 @@ describe('Ctrl-C, as a terminal sends it to everybody in the group', () => {
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
     try {
       await until(`${awaited}`, () => awaited.test(out + err), 90_000);
-      const members = await until('its family', () => {
-        const now = family(pid);
-        return now.length > 1 ? now : null;
-      });
-      process.kill(-pid, 'SIGINT');
-      const code = await ended;
-      await until('nobody is left', () => !members.some((member) => isAlive(member.pid)));
-      return { code, out, err };
+      await interruptGroup(pid);
+      return { code: await ended, out, err };
     } finally {
       child.kill('SIGKILL');
     }

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { until } from './wait.ts';
 
 export interface ProcessInfo {
   pid: number;
@@ -69,4 +70,17 @@ export function environment(pid: number): string {
   } catch {
     return '';
   }
+}
+
+/**
+ * Ctrl-C as a terminal sends it: to everybody in the group that `pid` leads. Resolves when nobody of its family is
+ * left. @throws when somebody is, or when it had no family to begin with.
+ */
+export async function interruptGroup(pid: number): Promise<void> {
+  const members = await until('its family', () => {
+    const now = family(pid);
+    return now.length > 1 && now;
+  });
+  process.kill(-pid, 'SIGINT');
+  await until('nobody is left', () => !members.some((member) => isAlive(member.pid)));
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { family, isAlive, type ProcessInfo } from '../../test/processes.ts';
+import { family, interruptGroup, isAlive } from '../../test/processes.ts';
 import { until } from '../../test/wait.ts';
 
 const DEMO = [
@@ -44,10 +44,6 @@ function has(running: Running, event: string): boolean {
   return running.lines.some((line) => line['event'] === event);
 }
 
-async function nobodyIsLeft(members: readonly ProcessInfo[]): Promise<void> {
-  await until('nobody is left', () => !members.some((member) => isAlive(member.pid)));
-}
-
 test('a round of the demo: everything that happens is found, and hardly anything that does not', async () => {
   const running = start('--for', ROUND);
   await until('it is ready', () => has(running, 'ready') || running.child.exitCode !== null, READY_LIMIT_MS);
@@ -59,7 +55,7 @@ test('a round of the demo: everything that happens is found, and hardly anything
   expect({ score, lines: running.lines }).toMatchObject({ score: { event: 'score', recall: 1, missed: 0 } });
   expect(score?.['found']).toBeGreaterThanOrEqual(5);
   expect(score?.['false']).toBeLessThanOrEqual(1);
-  await nobodyIsLeft(members);
+  await until('nobody is left', () => !members.some((member) => isAlive(member.pid)));
 });
 
 test('ports taken: it moves, and says so; Ctrl-C leaves nobody behind, and no lock', async () => {
@@ -86,11 +82,7 @@ async function take(port: number): Promise<{ port: number; server: Server | null
   return { port, server: isOurs ? server : null };
 }
 
-/** As a terminal does it: to everybody in the group. */
 async function interrupt({ child, errors, ended }: Running): Promise<void> {
-  const members = family(child.pid ?? 0);
-  expect(members.length).toBeGreaterThan(5);
-  process.kill(-(child.pid ?? 0), 'SIGINT');
+  await interruptGroup(child.pid ?? 0);
   expect(await ended, errors()).toBe(0);
-  await nobodyIsLeft(members);
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { family, isAlive } from '../../test/processes.ts';
+import { interruptGroup } from '../../test/processes.ts';
 import { until } from '../../test/wait.ts';
 
 const DEMO = ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'demo.ts')];
@@ -37,13 +37,8 @@ test('Ctrl-C while the pictures are drawn: nobody is left, and the next time goe
   const ended = new Promise((resolve) => child.once('close', resolve));
   try {
     await until('it draws', () => /of 5000 pictures of the site/.test(err), 90_000);
-    const members = await until('its family', () => {
-      const now = family(pid);
-      return now.length > 1 ? now : null;
-    });
-    process.kill(-pid, 'SIGINT');
+    await interruptGroup(pid);
     expect(await ended).toBe(1);
-    await until('nobody is left', () => !members.some((member) => isAlive(member.pid)));
     expect(err).toMatch(/stopped; the next demo goes on from the pictures that are finished\n$/);
   } finally {
     child.kill('SIGKILL');

@@ -18,8 +18,8 @@ interface Shaded {
 }
 
 /**
- * Covers of the sun between which colours are blended: shading all samples takes a hundred times as long, and
- * clouds pass all day. What the eye could tell from true shading is less than a level of 255.
+ * Covers of the sun between which colours are blended: shading all samples takes some fifteen times as long, and
+ * clouds pass all day. A blended colour is at most a level of 255 off.
  */
 const COVERS = 6;
 /** Two at a time are blended; one more, so that a cloud that wavers about one of them shades nothing anew. */
