@@ -156,7 +156,8 @@ describe.skipIf(!HAS_TEST_DATA)('in the middle of an incident', { timeout: 120_0
     const errors = async (): Promise<number> =>
       metricSum(await up.metrics(), 'decode_errors_total', { camera: 'dying' });
     const before = await errors();
-    await dying.corrupt(STREAM, 50);
+    // Twelve seconds: blind is said after three of them, and a session is given up after twenty.
+    await dying.corrupt(STREAM, 120);
     const blind = await until('it to be said', async () => {
       const seen = await tile('dying');
       return seen.state === 'blind' && seen;
