@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { LocalBus } from '../../runtime/bus/local/bus.ts';
 import { Engine } from '../../runtime/bus/local/engine.ts';
+import { SessionBus } from '../../runtime/bus/session/bus.ts';
 import type { Incident } from '../../runtime/messages/types.ts';
 import { LocalObjectStore } from '../../runtime/stores/objects/local.ts';
 import { at, sampleIncident } from '../../runtime/stores/state/samples.ts';
@@ -18,9 +18,9 @@ const FRAMES_BYTES = 100_000;
 let root: string;
 let engine: Engine;
 /** A connection of its own, as a process has one; `kill` ends it as the end of the process does, awaiting nothing. */
-function connect(): LocalBus & { kill(): Promise<void> } {
+function connect(): SessionBus & { kill(): Promise<void> } {
   const session = engine.session({ copy: true });
-  return Object.assign(new LocalBus(session), { kill: () => session.close() });
+  return Object.assign(new SessionBus(session), { kill: () => session.close() });
 }
 
 async function begin(): Promise<void> {
@@ -37,7 +37,7 @@ beforeEach(begin);
 afterEach(end);
 
 /** An incident from opening to close with a better picture in between. @returns its transitions and the last picture. */
-async function scenario(bus: LocalBus): Promise<{ incidents: Incident[]; best: Buffer }> {
+async function scenario(bus: SessionBus): Promise<{ incidents: Incident[]; best: Buffer }> {
   await configure(bus, sampleCamera(), sampleRule());
   const first = await samplePicture([[0.4, 0.5, 0.5, 0.9]], 160, 90);
   const best = await samplePicture([[0.3, 0.3, 0.6, 0.95]], 160, 90);
@@ -75,7 +75,7 @@ async function liveUntil(steps: number, incidents: readonly Incident[]): Promise
   return taken;
 }
 
-async function recover(incident: Incident): Promise<{ store: LocalObjectStore; bus: LocalBus }> {
+async function recover(incident: Incident): Promise<{ store: LocalObjectStore; bus: SessionBus }> {
   const bus = connect();
   const store = new LocalObjectStore(join(root, 'evidence'));
   const sink = sinkOn(testDeps(root, { bus }), store);
@@ -155,6 +155,6 @@ it('uses the picture that was stored before the record could be, though the bus 
 });
 
 /** Pushes every frame off the bus. */
-async function flood(bus: LocalBus, epoch: number): Promise<void> {
+async function flood(bus: SessionBus, epoch: number): Promise<void> {
   for (let seq = 0; seq < 4; seq += 1) await publishFrame(bus, [Buffer.alloc(FRAMES_BYTES / 2, 1)], { epoch, seq });
 }

@@ -1,7 +1,6 @@
 import { createConnection, type Socket } from 'node:net';
 import { asError, BanksmanError, isErrorCode } from '../../errors.ts';
-import type { Position } from '../types.ts';
-import { LocalBus } from './bus.ts';
+import { SessionBus } from '../session/bus.ts';
 import type {
   Batch,
   Bounds,
@@ -12,7 +11,8 @@ import type {
   Membership,
   OutgoingRecord,
   Session,
-} from './session.ts';
+} from '../session/session.ts';
+import type { Position } from '../types.ts';
 import {
   type Call,
   decodeBatch,
@@ -44,10 +44,10 @@ export interface ConnectOptions {
  * Connects to the bus that `banksman up` hosts.
  * @throws BanksmanError BUS_UNREACHABLE
  */
-export async function connectLocalBus(socketPath: string, options: ConnectOptions = {}): Promise<LocalBus> {
+export async function connectLocalBus(socketPath: string, options: ConnectOptions = {}): Promise<SessionBus> {
   const session = new SocketSession(socketPath);
   await session.connect();
-  const bus = new LocalBus(session);
+  const bus = new SessionBus(session);
   session.onLost((error) => {
     bus.lost(error);
     options.onLost?.(error);

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { asError, BanksmanError } from '../../errors.ts';
+import type { FetchRequest, Membership } from '../session/session.ts';
 import type { TopicPartition } from '../types.ts';
 import type { EngineSession } from './engine_session.ts';
-import type { FetchRequest, Membership } from './session.ts';
 import type { Slabs } from './slabs.ts';
 import {
   type Call,

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../clock.ts';
 import type { MetricName, Metrics } from '../../metrics.ts';
 import { collect, eventually, text } from '../compliance_support.ts';
-import { LocalBus } from './bus.ts';
+import { SessionBus } from '../session/bus.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 
 const HOUR = 3_600_000;
@@ -24,13 +24,13 @@ describe('Engine', () => {
     rmSync(folder, { recursive: true });
   });
 
-  function open(options: Partial<EngineOptions> = {}): { engine: Engine; bus: LocalBus } {
+  function open(options: Partial<EngineOptions> = {}): { engine: Engine; bus: SessionBus } {
     const engine = new Engine({ path: join(folder, 'bus.db'), clock, ...options });
     engines.push(engine);
-    return { engine, bus: new LocalBus(engine.session({ copy: true })) };
+    return { engine, bus: new SessionBus(engine.session({ copy: true })) };
   }
 
-  const kept = async (bus: LocalBus, topic: string): Promise<string[]> =>
+  const kept = async (bus: SessionBus, topic: string): Promise<string[]> =>
     (await collect(bus.tail(topic, 'earliest', { stopAtEnd: true }))).map(text);
 
   it('has everything again after it was opened again: records, offsets, groups', async () => {
@@ -165,7 +165,7 @@ describe('Engine', () => {
       { onRevoked: () => (revoked++ === 0 ? letGo.promise : undefined) },
     );
     await first.start();
-    const other = new LocalBus(engine.session({ copy: true }));
+    const other = new SessionBus(engine.session({ copy: true }));
     await other.consumer('g', ['tracks.v1'], () => {}, { onError: () => {} }).start();
     // Back to the first, which has not yet let them go.
     other.abort();
@@ -267,7 +267,7 @@ describe('Engine', () => {
     });
     await stuck.start();
     await eventually(() => expect(held).toHaveLength(20));
-    const other = new LocalBus(engine.session({ copy: true }));
+    const other = new SessionBus(engine.session({ copy: true }));
     const got: string[] = [];
     const second = other.consumer('g', ['tracks.v1'], (delivery) => void got.push(delivery.key));
     await second.start();

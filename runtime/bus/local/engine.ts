@@ -3,13 +3,8 @@ import { BanksmanError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { TOPICS, type TopicSpec } from '../../messages/topics.ts';
 import { type Metrics, noMetrics } from '../../metrics.ts';
+import { partitionId } from '../assignment.ts';
 import { partitionOf } from '../murmur2.ts';
-import type { Position } from '../types.ts';
-import { partitionId } from './assignment.ts';
-import { Checkpointer } from './checkpointer.ts';
-import { EngineSession } from './engine_session.ts';
-import { FramesLog } from './frames_log.ts';
-import { Groups, type Member } from './groups.ts';
 import type {
   Batch,
   Bounds,
@@ -20,7 +15,12 @@ import type {
   OutgoingRecord,
   PartitionPosition,
   StoredRecord,
-} from './session.ts';
+} from '../session/session.ts';
+import type { Position } from '../types.ts';
+import { Checkpointer } from './checkpointer.ts';
+import { EngineSession } from './engine_session.ts';
+import { FramesLog } from './frames_log.ts';
+import { Groups, type Member } from './groups.ts';
 import { RecordStore } from './store.ts';
 
 /** Larger values are refused. */

@@ -1,7 +1,4 @@
 import { BanksmanError } from '../../errors.ts';
-import type { Position } from '../types.ts';
-import type { Engine } from './engine.ts';
-import type { Member } from './groups.ts';
 import type {
   Batch,
   Bounds,
@@ -12,7 +9,10 @@ import type {
   Membership,
   OutgoingRecord,
   Session,
-} from './session.ts';
+} from '../session/session.ts';
+import type { Position } from '../types.ts';
+import type { Engine } from './engine.ts';
+import type { Member } from './groups.ts';
 
 /** One connection to the engine: when it ends its members leave and its readers wake. */
 export class EngineSession implements Session {

@@ -1,4 +1,4 @@
-import type { StoredRecord } from './session.ts';
+import type { StoredRecord } from '../session/session.ts';
 
 interface Entry extends StoredRecord {
   /** Monotonic milliseconds: a clock that is set must not empty the memory, nor keep it for ever. */

@@ -1,6 +1,6 @@
+import { assignPartitions, partitionId } from '../assignment.ts';
+import type { JoinSpec, MemberEvents, PartitionPosition } from '../session/session.ts';
 import type { TopicPartition } from '../types.ts';
-import { assignPartitions, partitionId } from './assignment.ts';
-import type { JoinSpec, MemberEvents, PartitionPosition } from './session.ts';
 
 interface Slot extends TopicPartition {
   owner: Member | undefined;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BusFixture, busCompliance } from '../compliance.ts';
-import { LocalBus } from './bus.ts';
+import { SessionBus } from '../session/bus.ts';
 import { connectLocalBus } from './client.ts';
 import { Engine } from './engine.ts';
 import { LocalBusServer } from './server.ts';
@@ -10,13 +10,13 @@ import { LocalBusServer } from './server.ts';
 const framesMaxBytes = 2_000_000;
 
 async function crash(bus: unknown): Promise<void> {
-  if (bus instanceof LocalBus) bus.abort();
+  if (bus instanceof SessionBus) bus.abort();
 }
 
 busCompliance('memory', async (): Promise<BusFixture> => {
   const engine = new Engine({ path: ':memory:', frames: { maxBytes: framesMaxBytes } });
   return {
-    connect: async () => new LocalBus(engine.session({ copy: true })),
+    connect: async () => new SessionBus(engine.session({ copy: true })),
     crash,
     stop: () => engine.close(),
     framesMaxBytes,

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { StoredRecord } from './session.ts';
+import type { StoredRecord } from '../session/session.ts';
 
 /**
  * One partition of one topic in SQLite: a table whose row id is the offset. In a compacted topic a

@@ -4,7 +4,7 @@ import { createConnection, createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { asError, BanksmanError } from '../../errors.ts';
 import type { Component } from '../../lifecycle.ts';
-import { LocalBus } from './bus.ts';
+import { SessionBus } from '../session/bus.ts';
 import { Connection } from './connection.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { busLogPath, busSocketPath } from './paths.ts';
@@ -21,7 +21,7 @@ export class LocalBusServer implements Component {
   readonly #connections = new Set<Connection>();
   #engine: Engine | undefined;
   #server: Server | undefined;
-  #bus: LocalBus | undefined;
+  #bus: SessionBus | undefined;
 
   constructor(options: LocalBusServerOptions) {
     this.#options = options;
@@ -32,7 +32,7 @@ export class LocalBusServer implements Component {
   }
 
   /** The bus for the process that hosts it. */
-  get bus(): LocalBus {
+  get bus(): SessionBus {
     if (this.#bus === undefined) throw new Error('the bus is not started');
     return this.#bus;
   }
@@ -49,7 +49,7 @@ export class LocalBusServer implements Component {
       throw unusable(this.socketPath, error);
     }
     this.#engine = engine;
-    this.#bus = new LocalBus(engine.session({ copy: true }));
+    this.#bus = new SessionBus(engine.session({ copy: true }));
   }
 
   async stop(): Promise<void> {

@@ -2,10 +2,10 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setImmediate as yieldLoop } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import type { TopicSpec } from '../../messages/topics.ts';
+import type { PartitionPosition } from '../session/session.ts';
 import type { Position } from '../types.ts';
 import { GroupCommit } from './group_commit.ts';
 import { PartitionTable } from './partition_table.ts';
-import type { PartitionPosition } from './session.ts';
 import { storeError } from './store_error.ts';
 
 /** How long a removed key of a compacted topic stays visible to readers that follow it. */

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { OutgoingRecord, StoredRecord } from './session.ts';
+import type { OutgoingRecord, StoredRecord } from '../session/session.ts';
 
 /**
  * What goes over the socket, both ways: `u32 length | u8 type | u32 id | body`, little-endian; length

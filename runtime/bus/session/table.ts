@@ -5,7 +5,7 @@ import { type Session, toMessage } from './session.ts';
 const FETCH_BYTES = 1024 * 1024;
 const FETCH_RECORDS = 1000;
 
-export class LocalTable implements Table {
+export class SessionTable implements Table {
   readonly #session: Session;
   readonly #topic: string;
   readonly #onEnded: () => void;

@@ -12,17 +12,17 @@ import type {
   TailFrom,
   TailOptions,
 } from '../types.ts';
-import { LocalConsumer } from './consumer.ts';
+import { SessionConsumer } from './consumer.ts';
 import { encodeHeaders, type GroupLag, type Session, toMessage } from './session.ts';
-import { LocalTable } from './table.ts';
+import { SessionTable } from './table.ts';
 import { tail } from './tail.ts';
 
 /** The bus over one session: in this process or through a socket. */
-export class LocalBus implements Bus {
+export class SessionBus implements Bus {
   readonly #session: Session;
   readonly #onClose: () => Promise<void>;
-  readonly #consumers = new Set<LocalConsumer>();
-  readonly #tables = new Set<LocalTable>();
+  readonly #consumers = new Set<SessionConsumer>();
+  readonly #tables = new Set<SessionTable>();
 
   constructor(session: Session, onClose: () => Promise<void> = async () => {}) {
     this.#session = session;
@@ -47,7 +47,7 @@ export class LocalBus implements Bus {
   }
 
   consumer(group: string, topics: readonly string[], handler: Handler, options: ConsumerOptions = {}): Consumer {
-    const consumer = new LocalConsumer(this.#session, { group, topics, handler, options }, () =>
+    const consumer = new SessionConsumer(this.#session, { group, topics, handler, options }, () =>
       this.#consumers.delete(consumer),
     );
     this.#consumers.add(consumer);
@@ -55,7 +55,7 @@ export class LocalBus implements Bus {
   }
 
   table(topic: string): Table {
-    const table = new LocalTable(this.#session, topic, () => this.#tables.delete(table));
+    const table = new SessionTable(this.#session, topic, () => this.#tables.delete(table));
     this.#tables.add(table);
     return table;
   }

@@ -1,6 +1,6 @@
 import { asError, BanksmanError } from '../../errors.ts';
+import { partitionId } from '../assignment.ts';
 import type { Consumer, ConsumerOptions, Handler, Lag, TopicPartition } from '../types.ts';
-import { partitionId } from './assignment.ts';
 import { PartitionFeed } from './partition_feed.ts';
 import type { Membership, PartitionPosition, Session } from './session.ts';
 
@@ -16,7 +16,7 @@ export interface ConsumerSpec {
   options: ConsumerOptions;
 }
 
-export class LocalConsumer implements Consumer {
+export class SessionConsumer implements Consumer {
   readonly #session: Session;
   readonly #spec: ConsumerSpec;
   readonly #onEnded: () => void;
