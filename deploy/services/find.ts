@@ -26,9 +26,9 @@ export function findRedis(): Program {
 }
 
 /** The S3 server that tests use. @throws Error that names `./setup --test`. */
-export function findVersityGw(cache = CACHE): Program {
+export function findVersityGw(cache = CACHE, path = process.env['PATH']): Program {
   const own = join(cache, 'bin', 'versitygw');
-  return { program: existsSync(own) ? own : (onPath('versitygw') ?? missing('the S3 server versitygw')) };
+  return { program: existsSync(own) ? own : (onPath('versitygw', path) ?? missing('the S3 server versitygw')) };
 }
 
 /** Java and the broker's jars. @throws Error that names `./setup --test`. */
@@ -60,8 +60,8 @@ function javaMajor(java: string): number {
   }
 }
 
-function onPath(program: string): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+function onPath(program: string, path = process.env['PATH']): string | undefined {
+  const folders = (path ?? '').split(delimiter).filter((folder) => folder !== '');
   return folders.map((folder) => join(folder, program)).find(isExecutable);
 }
 
