@@ -3,7 +3,9 @@ import { Command, Option } from 'commander';
 import type { ModelsCommandOptions } from './cli/models.ts';
 import type { ProbeOptions } from './cli/probe.ts';
 import type { SimulateOptions } from './cli/simulate.ts';
+import type { TokensOptions } from './cli/tokens.ts';
 import { VERSION } from './cli/version.ts';
+import type { Role } from './dashboards/console/access/roles.ts';
 import { asError } from './runtime/errors.ts';
 
 // A reader that goes away, as `head` does, ends a command quietly, unless the command has its own mind about it.
@@ -199,6 +201,49 @@ models
     ),
   );
 
+const tokens = program
+  .command('tokens')
+  .description('accounts of the console: named tokens with a role')
+  .addHelpText('after', example('banksman tokens add ada --role operator -c site.yaml', 'banksman tokens list'));
+const accountsFileOption = (): Option =>
+  new Option('--file <file>', 'the file of accounts, instead of asking the site file');
+tokens
+  .command('add')
+  .argument('<name>', 'whom judgements are from, as the page and the records say it')
+  .description('make an account and print its token, this once')
+  .addOption(
+    new Option('--role <role>', 'viewer reads; operator judges and mutes as well; admin does everything')
+      .choices(['viewer', 'operator', 'admin'])
+      .makeOptionMandatory(),
+  )
+  .addOption(configOption())
+  .addOption(accountsFileOption())
+  .addOption(jsonOption())
+  .addHelpText('after', example('banksman tokens add ada --role operator -c site.yaml'))
+  .action(
+    action(async (name: string, options: TokensOptions & { role: Role }) =>
+      (await import('./cli/tokens.ts')).add(name, options),
+    ),
+  );
+tokens
+  .command('list')
+  .description('who has an account, and its role')
+  .addOption(configOption())
+  .addOption(accountsFileOption())
+  .addOption(jsonOption())
+  .addHelpText('after', example('banksman tokens list -c site.yaml'))
+  .action(action(async (options: TokensOptions) => (await import('./cli/tokens.ts')).list(options)));
+tokens
+  .command('remove')
+  .argument('<name>')
+  .description('take an account back: its token and its open pages end within seconds')
+  .addOption(configOption())
+  .addOption(accountsFileOption())
+  .addHelpText('after', example('banksman tokens remove ada -c site.yaml'))
+  .action(
+    action(async (name: string, options: TokensOptions) => (await import('./cli/tokens.ts')).remove(name, options)),
+  );
+
 const simulate = program
   .command('simulate')
   .description('a building site that exists only in numbers: render what its cameras see and serve it over RTSP')
@@ -246,8 +291,8 @@ simulate
   .action(action(async (options: SimulateOptions) => (await import('./cli/simulate.ts')).simulate(options)));
 
 // Whoever mistypes an option of a command is sent to the help of that command.
-for (const command of [...program.commands, ...models.commands]) {
-  const path = command.parent === program ? command.name() : `models ${command.name()}`;
+for (const command of [...program.commands, ...models.commands, ...tokens.commands]) {
+  const path = command.parent === program ? command.name() : `${command.parent?.name()} ${command.name()}`;
   command.showHelpAfterError(`(see banksman ${path} --help)`);
 }
 

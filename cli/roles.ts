@@ -66,7 +66,7 @@ async function console_(context: RoleContext): Promise<Role> {
   const { Console } = await import('../dashboards/console/console.ts');
   const { dataDir } = context;
   const page = new Console(context, {
-    bind: context.active.config.console.bind,
+    ...context.active.config.console,
     version: VERSION,
     state: new EmbeddedStateReader(dataDir),
     objects: new LocalObjectStore(evidenceDir(dataDir)),

@@ -3,6 +3,7 @@
  * hides another: whatever is not of the kind that a check needs, the check leaves to the schema.
  */
 
+import { accessProblems } from './cross_access.ts';
 import { cameraProblems } from './cross_cameras.ts';
 import { entries, type KnownModels, Report } from './cross_report.ts';
 import { ruleProblems } from './cross_rules.ts';
@@ -21,6 +22,7 @@ export function crossProblems(tree: Tree, models?: KnownModels): Problem[] {
   ruleProblems(report, models);
   checkWebhookIds(report);
   checkPorts(report);
+  accessProblems(report);
   return report.problems;
 }
 

@@ -90,7 +90,7 @@ function diffEntries<T extends CameraConfig | RuleConfig, C extends EntryChange>
 }
 
 /** Values that are one thing to a person: shown whole, not by their parts. */
-const WHOLE = new Set(['username', 'password', 'schedule', 'bind', 'secret']);
+const WHOLE = new Set(['username', 'password', 'schedule', 'bind', 'secret', 'token', 'accounts']);
 
 /** Paths of the deepest maps' keys that differ; lists are compared whole. */
 function differences(before: unknown, after: unknown, path: string[]): Path[] & string[][] {

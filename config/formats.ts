@@ -1,5 +1,5 @@
 /** Small formats of the site file. Each reader gives undefined for what it cannot read. */
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 
 const UNITS: Readonly<Record<string, number>> = {
   '': 1,
@@ -42,6 +42,14 @@ export function listedBind(value: string): Bind | undefined {
 /** Whether only this machine can reach it. A name other than localhost is not believed. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}
+
+/** `10.0.0.7`, `10.0.0.0/8`, `fd00::/8`. */
+export function isAddressRange(value: string): boolean {
+  const [address = '', bits, more] = value.split('/');
+  const version = isIP(address);
+  if (version === 0 || more !== undefined) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }
 
 const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];

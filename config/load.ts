@@ -121,6 +121,7 @@ function withAbsolutePaths(config: SiteConfig, folder: string): SiteConfig {
       tls: { ...camera.tls, ca_file: camera.tls.ca_file === null ? null : absolute(camera.tls.ca_file) },
     },
   ]);
+  const { tls } = config.console;
   return {
     ...config,
     data_dir: absolute(config.data_dir),
@@ -129,5 +130,11 @@ function withAbsolutePaths(config: SiteConfig, folder: string): SiteConfig {
       manifests: config.models.manifests.map(absolute),
     },
     cameras: Object.fromEntries(cameras),
+    fleet: { token: secret(config.fleet.token) },
+    console: {
+      ...config.console,
+      accounts: secret(config.console.accounts),
+      tls: tls && { cert_file: absolute(tls.cert_file), key_file: absolute(tls.key_file) },
+    },
   };
 }

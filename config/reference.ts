@@ -91,12 +91,15 @@ function section(name: string, child: SchemaNode): string[] {
 }
 
 /** Nested maps as dotted keys; lists of maps as `key[]`, maps of names as `key.NAME`. */
-function flatten(prefix: string, child: SchemaNode, above?: string[]): Option[] {
+function flatten(prefix: string, child: SchemaNode, above?: string[], within?: string): Option[] {
   return Object.entries(child.properties ?? {}).flatMap(([name, option]): Option[] => {
     const key = prefix + name;
     const restarts = option['x-restart'] ?? above ?? [];
-    if (option.properties) return flatten(`${key}.`, option, restarts);
-    const own = { key, option, restarts, required: child.required?.includes(name) ?? false };
+    const needed = child.required?.includes(name) ?? false;
+    // What a map must have that may itself be left out is required only with that map.
+    if (option.properties) return flatten(`${key}.`, option, restarts, needed ? within : key);
+    const required = needed ? (within === undefined ? '**required**' : `**with \`${within}\`**`) : undefined;
+    const own = { key, option, restarts, required };
     const entry = entryOf(option);
     if (!entry) return [own];
     return [own, ...flatten(option.items === undefined ? `${key}.NAME.` : `${key}[].`, entry, restarts)];
@@ -106,13 +109,14 @@ function flatten(prefix: string, child: SchemaNode, above?: string[]): Option[] 
 interface Option {
   key: string;
   option: SchemaNode;
-  required: boolean;
+  /** In words; undefined: it may be left out. */
+  required: string | undefined;
   restarts: string[];
 }
 
 function table(title: string, text: string | undefined, options: Option[]): string {
   const rows = options.map(({ key, option, required, restarts }) => {
-    const standard = required ? '**required**' : option.default === undefined ? '' : code(option.default);
+    const standard = required ?? (option.default === undefined ? '' : code(option.default));
     return [`\`${key}\``, kindOf(option), standard, restarts.join(', '), option.description ?? ''];
   });
   return [

@@ -3,16 +3,11 @@
  * Checks across options are in `cross.ts`; what code works with is `SiteConfig` of `site.ts`.
  */
 import { z } from 'zod';
-import { isLoopback } from './formats.ts';
+import { isAddressRange } from './formats.ts';
 import { bind, byteSize, name, named, refusal, restarts, seconds, secret, text, unit } from './scalars.ts';
 import { cameraSchema, defaultsSchema } from './schema_camera.ts';
 import { ruleSchema, scheduleSchema, severity } from './schema_rules.ts';
 import { isHttpUrl, urlHoldsSecret } from './urls.ts';
-
-const localBind = bind.refine(
-  ({ host }) => isLoopback(host),
-  refusal('binds beyond this machine, which needs accounts that this version does not have', 'CONFIG_BIND_REFUSED'),
-);
 
 const webhook = z
   .strictObject({
@@ -120,22 +115,71 @@ export const siteSchema = z
       .prefault({})
       .describe('Messages to people.')
       .meta(restarts('sink')),
+    fleet: z
+      .strictObject({
+        token: secret
+          .optional()
+          .describe('`${NAME}`: what the machines of one fleet show each other; 16 letters or more.'),
+        token_file: text.optional().describe('File that holds it instead.'),
+      })
+      .prefault({})
+      .describe('Several machines as one: who may read metrics and media from another.')
+      .meta(restarts('up')),
     console: z
       .strictObject({
-        bind: localBind.describe('Address of API and web page; this machine only.').prefault('127.0.0.1:8080'),
+        bind: bind
+          .describe('Address of API and web page; beyond this machine only with `accounts`.')
+          .prefault('127.0.0.1:8080'),
+        accounts: z
+          .strictObject({
+            file: text
+              .optional()
+              .describe('File of accounts, which `banksman tokens` writes. Read again when it changes.'),
+            tokens: secret.optional().describe('`${NAME}`: the text of such a file, from the environment.'),
+          })
+          .optional()
+          .describe('Who may use the console. Default: whoever reaches it, which is this machine alone.'),
+        tls: z
+          .strictObject({
+            cert_file: text.describe('Certificate with its chain, PEM. Read again when it changes.'),
+            key_file: text.describe('Its key, PEM.'),
+          })
+          .optional()
+          .describe('HTTPS. Default: HTTP.'),
+        hosts: z
+          .array(text)
+          .max(64)
+          .describe('Names that it answers to beside those of this machine. Empty, with accounts: any.')
+          .default([]),
+        trusted_proxies: z
+          .array(text.refine(isAddressRange, refusal('must be an address or a range such as 10.0.0.0/8')))
+          .max(64)
+          .describe('Reverse proxies whose X-Forwarded-For, -Proto and -Host are believed.')
+          .default([]),
+        session_hours: z.number().min(0.1).max(8760).describe('How long a login on the page lasts.').default(12),
       })
       .prefault({})
       .describe('HTTP API and web page.')
       .meta(restarts('console')),
     metrics: z
-      .strictObject({ bind: bind.describe('Address of /metrics.').prefault('127.0.0.1:9464') })
+      .strictObject({
+        bind: bind
+          .describe('Address of /metrics; beyond this machine only with `fleet.token` or `open: true`.')
+          .prefault('127.0.0.1:9464'),
+        open: z
+          .boolean()
+          .describe('Beyond this machine without a token: where a network policy lets in Prometheus alone.')
+          .default(false),
+      })
       .prefault({})
       .describe('Prometheus metrics.')
       .meta(restarts('up')),
     media: z
       .strictObject({
-        bind: localBind
-          .describe('Address of clips and live video; this machine only. Port 0: any free one.')
+        bind: bind
+          .describe(
+            'Address of clips and live video; beyond this machine only with `fleet.token`. Port 0: any free one.',
+          )
           .prefault('127.0.0.1:0'),
         advertise: text
           .nullable()

@@ -28,6 +28,16 @@ export interface WebhookConfig {
   timeout_s: number;
 }
 
+export interface ConsoleConfig {
+  bind: Bind;
+  /** Where the text with the accounts is; null: without accounts, on loopback. */
+  accounts: SecretRef | null;
+  tls: { cert_file: string; key_file: string } | null;
+  hosts: string[];
+  trusted_proxies: string[];
+  session_hours: number;
+}
+
 export interface SiteConfig {
   site: string;
   /** Absolute once loaded from a file, like every path here. */
@@ -41,8 +51,10 @@ export interface SiteConfig {
   state: { store: 'embedded' };
   evidence: { store: 'local'; retention: { clips_days: number; records_days: number; max_bytes: number } };
   alerts: { webhooks: WebhookConfig[] };
-  console: { bind: Bind };
-  metrics: { bind: Bind };
+  /** What its machines show each other. */
+  fleet: { token: SecretRef | null };
+  console: ConsoleConfig;
+  metrics: { bind: Bind; open: boolean };
   media: { bind: Bind; advertise: string | null };
 }
 
@@ -51,7 +63,7 @@ export const DETECT_WITHIN_DEFAULT_S = 2;
 
 /** Fills every gap. The file must have passed all checks: names that refer to nothing are left out. */
 export function resolveSite(file: SiteFile): SiteConfig {
-  const { cameras, defaults, rules, schedules, alerts, ...sections } = file;
+  const { cameras, defaults, rules, schedules, alerts, fleet, console: page, ...sections } = file;
   const resolved: Record<string, CameraConfig> = {};
   for (const [id, camera] of Object.entries(cameras)) resolved[id] = resolveCamera(id, camera, defaults, schedules);
   return {
@@ -59,6 +71,12 @@ export function resolveSite(file: SiteFile): SiteConfig {
     cameras: resolved,
     rules: rules.map((rule) => resolveRule(rule, resolved, schedules)),
     schedules,
+    fleet: { token: credential(fleet.token, fleet.token_file) },
+    console: {
+      ...page,
+      accounts: credential(page.accounts?.tokens, page.accounts?.file),
+      tls: page.tls ?? null,
+    },
     alerts: {
       webhooks: alerts.webhooks.map((webhook) => ({
         ...webhook,

@@ -1,11 +1,19 @@
 /** What is allowed and yet probably not meant. Reads the resolved site; `tree` gives the places. */
+import { isLoopback } from './formats.ts';
 import { type Problem, problemAt } from './problems.ts';
 import { computePromise } from './promise.ts';
 import type { CameraConfig, RuleConfig, SiteConfig } from './site.ts';
 import type { Tree } from './tree.ts';
 
 export function siteWarnings(config: SiteConfig, tree: Tree): Problem[] {
-  return [...promiseWarnings(config, tree), ...unusedWarnings(config, tree)];
+  return [...promiseWarnings(config, tree), ...unusedWarnings(config, tree), ...clearTextWarnings(config, tree)];
+}
+
+/** Behind a proxy that is named as such, the proxy encrypts. */
+function clearTextWarnings({ console: page }: SiteConfig, tree: Tree): Problem[] {
+  if (isLoopback(page.bind.host) || page.tls || page.trusted_proxies.length > 0) return [];
+  const message = 'is reached over plain HTTP: tokens and pictures can be read on the way';
+  return [problemAt(tree, ['console', 'bind'], 'CONFIG_CLEAR_TEXT', message)];
 }
 
 const looks = (rule: RuleConfig): boolean => rule.type !== 'camera_offline';

@@ -65,8 +65,23 @@ export const ERRORS = Object.freeze({
   ),
   CONFIG_BIND_REFUSED: spec(
     false,
-    'binding beyond loopback needs accounts, which this version does not have',
-    'Bind to 127.0.0.1 and put a reverse proxy with authentication in front.',
+    'something would listen beyond this machine with nothing to guard it',
+    'Add console.accounts for the console, fleet.token for metrics and media; or bind to 127.0.0.1.',
+  ),
+  CONFIG_CLEAR_TEXT: spec(
+    false,
+    'secrets would cross the network unencrypted',
+    'Set console.tls, or put a proxy with HTTPS in front and name it in console.trusted_proxies.',
+  ),
+  CONFIG_ACCOUNTS: spec(
+    false,
+    'the accounts of the console cannot be read',
+    'banksman tokens add NAME --role admin writes the file; each account is NAME: { role: …, hash: "sha256:…" }.',
+  ),
+  CONFIG_TLS: spec(
+    false,
+    'certificate and key cannot be used',
+    'Give a certificate and its own key, both PEM, that this user can read.',
   ),
   CONFIG_RELOAD_FAILED: spec(
     false,
@@ -154,6 +169,26 @@ export const ERRORS = Object.freeze({
     'the process of this camera failed too often',
     'See the log for the cause; change the camera in the site file or restart to try again.',
   ),
+  CAMERA_UNOWNED: spec(
+    true,
+    'no ingest agent has this camera',
+    'Start an ingest agent; one that lives is given the camera within seconds. Look at banksman cameras agents.',
+  ),
+  CAMERA_OWNED_TWICE: spec(
+    true,
+    'two ingest agents run this camera',
+    'Only the newest owner counts; look at the other agent, named in the detail: end it if it does not stop by itself.',
+  ),
+  AGENT_CUT_OFF: spec(
+    true,
+    'nothing that this ingest agent says comes back through the bus',
+    'Its cameras stop here, because others take them; look at the bus and the network of this machine.',
+  ),
+  AGENT_CLOCK_OFFSET: spec(
+    true,
+    'the clock of an ingest agent differs from the others',
+    'Set it by NTP: incidents of its cameras carry the wrong time until then.',
+  ),
 
   // models
   MODEL_UNKNOWN: spec(false, 'no manifest of that name', 'banksman models list shows the names.'),
@@ -199,6 +234,27 @@ export const ERRORS = Object.freeze({
   BUS_UNREACHABLE: spec(true, 'no bus answers', 'Start banksman up for this site file first.'),
   BUS_LOST: spec(true, 'the bus went away', 'The role ends and is started again by its supervisor.'),
   BUS_UNKNOWN_TOPIC: spec(false, 'no topic of that name', 'Use one of the topics that the message lists.'),
+  BUS_TOPIC_MISSING: spec(
+    false,
+    'the cluster does not have this topic',
+    'Run: banksman topics apply -c SITE.yaml (topics plan shows what it would do).',
+  ),
+  BUS_UNAUTHORIZED: spec(
+    false,
+    'Kafka refuses these credentials, or what they ask for',
+    'Look at kafka.sasl in the site file and at the rights of that user (banksman topics check lists them).',
+  ),
+  BUS_TLS: spec(
+    false,
+    'no TLS connection to Kafka',
+    'Look at kafka.tls in the site file: the authority, the name in the certificate, and when it ends.',
+  ),
+  BUS_RECORD_TOO_LARGE: spec(
+    false,
+    'a record is larger than its topic takes',
+    'Run: banksman topics apply -c SITE.yaml (it sets max.message.bytes), or make pictures smaller (sampling.width_px).',
+  ),
+  BUS_REFUSED: spec(false, 'Kafka refuses a request', 'Look up what Kafka says in its documents and in its log.'),
   BUS_STORE_FULL: spec(true, 'the disk of the bus log is full', 'Make room on the disk that holds data_dir.'),
   MESSAGE_INVALID: spec(false, 'a message does not parse', 'It is in dead-letters.v1 with the reason.'),
 
@@ -209,6 +265,41 @@ export const ERRORS = Object.freeze({
     'Make room, or lower evidence.retention; banksman writes what is missing when there is room.',
   ),
   STORE_FAILED: spec(true, 'the store failed', 'See the log; banksman tries again.'),
+  STORE_UNREACHABLE: spec(
+    true,
+    'the evidence store does not answer',
+    'Check evidence.s3.endpoint, the network and the store; evidence waits in the spool meanwhile.',
+  ),
+  STORE_UNAVAILABLE: spec(
+    true,
+    'the evidence store answers that it cannot serve now',
+    'Look at the store; evidence waits in the spool and is sent when it serves again.',
+  ),
+  STORE_NO_BUCKET: spec(
+    true,
+    'the bucket does not exist',
+    'Create it, or mend evidence.s3.bucket and evidence.s3.endpoint.',
+  ),
+  STORE_FORBIDDEN: spec(
+    true,
+    'the evidence store refuses permission',
+    'Allow these credentials to list, read, write and delete in the bucket: deploy/s3/README.md has the policy.',
+  ),
+  STORE_CREDENTIALS: spec(
+    true,
+    'the evidence store does not accept the credentials, or there are none',
+    'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role; keys may have been rotated.',
+  ),
+  STORE_WRONG_REGION: spec(
+    true,
+    'the bucket is in another region',
+    'Set evidence.s3.region to the region of the bucket.',
+  ),
+  STORE_CLOCK_SKEW: spec(
+    true,
+    'the clock of this machine is too far from that of the evidence store',
+    'Let NTP set the clock.',
+  ),
   EVIDENCE_FRAME_GONE: spec(
     false,
     'the frame of an incident is no longer retained',

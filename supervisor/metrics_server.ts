@@ -1,21 +1,31 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { MetricObjectWithValues, MetricValue } from 'prom-client';
 import { AggregatorRegistry, Registry } from 'prom-client';
+import { isLoopback } from '../config/formats.ts';
+import { FleetGuard } from '../runtime/access/fleet_guard.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { BanksmanError } from '../runtime/errors.ts';
 import type { Component } from '../runtime/lifecycle.ts';
+import type { SecretRef } from '../runtime/messages/types.ts';
 
 export interface MetricsServerOptions {
   bind: { host: string; port: number };
+  /** Beyond loopback: without a token, because the network guards it. */
+  open: boolean;
+  /** Beyond loopback and not open: what a scraper must show. */
+  fleetToken: SecretRef | null;
+  clock: Clock;
   /** Registries as prom-client's JSON, one a process. */
   collect: () => Promise<MetricObjectWithValues<MetricValue<string>>[][]>;
   ready: () => boolean;
 }
 
-/** `/metrics` of all roles in one answer, `/healthz` and `/readyz`. */
+/** `/metrics` of all roles in one answer, `/healthz` and `/readyz`; the last two for whoever asks. */
 export class MetricsServer implements Component {
   readonly name = 'metrics';
   readonly #options: MetricsServerOptions;
   #server: Server | undefined;
+  #guard: FleetGuard | undefined;
 
   constructor(options: MetricsServerOptions) {
     this.#options = options;
@@ -27,27 +37,22 @@ export class MetricsServer implements Component {
     return address && typeof address === 'object' ? `http://${this.#options.bind.host}:${address.port}` : undefined;
   }
 
+  /** @throws BanksmanError CONFIG_BIND_REFUSED, CONFIG_SECRET_MISSING, PORT_TAKEN. */
   async start(): Promise<void> {
-    const server = createServer((request, response) => {
-      const path = (request.url ?? '/').split('?')[0];
-      if (path === '/metrics') {
-        this.#render().then(
-          (text) => response.writeHead(200, { 'content-type': Registry.PROMETHEUS_CONTENT_TYPE }).end(text),
-          () => response.writeHead(500).end(),
-        );
-      } else if (path === '/healthz') response.writeHead(200).end('ok\n');
-      else if (path === '/readyz') {
-        const ready = this.#options.ready();
-        response.writeHead(ready ? 200 : 503).end(ready ? 'ready\n' : 'not ready\n');
-      } else response.writeHead(404).end('see /metrics, /healthz, /readyz\n');
-    });
-    const { host, port } = this.#options.bind;
+    const { bind, open, fleetToken, clock } = this.#options;
+    const where = `metrics.bind ${bind.host}:${bind.port}`;
+    if (!isLoopback(bind.host) && !open) {
+      if (!fleetToken) throw new BanksmanError('CONFIG_BIND_REFUSED', { where });
+      this.#guard = new FleetGuard(fleetToken, clock);
+      await this.#guard.start();
+    }
+    const server = createServer((request, response) => void this.#answer(request, response));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause: NodeJS.ErrnoException) => {
         const taken = cause.code === 'EADDRINUSE';
-        reject(new BanksmanError(taken ? 'PORT_TAKEN' : 'INTERNAL', { where: `metrics.bind ${host}:${port}`, cause }));
+        reject(new BanksmanError(taken ? 'PORT_TAKEN' : 'INTERNAL', { where, cause }));
       });
-      server.listen(port, host, resolve);
+      server.listen(bind.port, bind.host, resolve);
     });
     this.#server = server;
   }
@@ -57,6 +62,23 @@ export class MetricsServer implements Component {
     if (!server) return;
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = (request.url ?? '/').split('?')[0];
+    try {
+      if (path === '/metrics') {
+        if (this.#guard && !(await this.#guard.admits(request, response))) return;
+        const text = await this.#render();
+        response.writeHead(200, { 'content-type': Registry.PROMETHEUS_CONTENT_TYPE }).end(text);
+      } else if (path === '/healthz') response.writeHead(200).end('ok\n');
+      else if (path === '/readyz') {
+        const ready = this.#options.ready();
+        response.writeHead(ready ? 200 : 503).end(ready ? 'ready\n' : 'not ready\n');
+      } else response.writeHead(404).end('see /metrics, /healthz, /readyz\n');
+    } catch {
+      response.writeHead(500).end();
+    }
   }
 
   async #render(): Promise<string> {

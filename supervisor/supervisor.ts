@@ -114,7 +114,9 @@ export class Supervisor {
     this.#stopReporting = reportProcess(this.metrics, 'up');
 
     this.#metricsServer = new MetricsServer({
-      bind: config.metrics.bind,
+      ...config.metrics,
+      fleetToken: config.fleet.token,
+      clock,
       collect: () => this.#collect(),
       ready: () => ROLES.every((role) => this.#roles.get(role)?.ready),
     });

@@ -10,6 +10,9 @@ import type { RefusedEdit } from '../../runtime/refused_edit.ts';
 import type { ObjectStore } from '../../runtime/stores/objects/types.ts';
 import type { StateReader, StoredIncident } from '../../runtime/stores/state/types.ts';
 import { toTimestamp } from '../../runtime/time.ts';
+import type { Access, AppEnv } from './access/access.ts';
+import { securedDocument } from './access/openapi.ts';
+import { addSessionRoutes } from './access/session_routes.ts';
 import type { CameraViews } from './cameras.ts';
 import * as schemas from './schemas.ts';
 
@@ -21,6 +24,7 @@ export interface ApiOptions {
   objects: ObjectStore;
   producer: Producer;
   cameras: CameraViews;
+  access: Access;
   refusedEdit: () => Promise<RefusedEdit | null>;
 }
 
@@ -33,6 +37,7 @@ const CONTENT_TYPES = {
   record: 'application/json',
 } as const;
 const MAX_MUTE_MS = 31 * 86_400_000;
+const NOBODY = 'by: say who';
 
 const json = <T extends z.ZodType>(schema: T, description: string) => ({
   description,
@@ -43,15 +48,17 @@ const incidentParam = z.object({ id: z.string().min(1).max(128) });
 const cameraParam = z.object({ id: z.string().min(1).max(64) });
 
 /** The HTTP API of CONTRACTS, HTTP, with its OpenAPI document at `/openapi.json`. Paths begin with `/api/v1`. */
-export function createApi(options: ApiOptions): OpenAPIHono {
+export function createApi(options: ApiOptions): OpenAPIHono<AppEnv> {
   const { site, state, objects, producer, clock, cameras } = options;
-  const api = new OpenAPIHono({
+  const api = new OpenAPIHono<AppEnv>({
     defaultHook: (result, c) => {
       if (result.success) return;
       const issue = result.error.issues[0];
       return refuse(c, 400, `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
     },
   });
+
+  addSessionRoutes(api, options.access);
 
   const send = async (feedback: Omit<Feedback, 'id' | 'site' | 'at'>): Promise<Feedback> => {
     const record: Feedback = { id: randomUUID(), site, at: toTimestamp(clock.now()), ...feedback };
@@ -202,7 +209,9 @@ export function createApi(options: ApiOptions): OpenAPIHono {
       }),
       async (c) => {
         const { id } = c.req.valid('param');
-        const { by, note } = c.req.valid('json');
+        const { by: said, note } = c.req.valid('json');
+        const by = c.get('caller').name ?? said;
+        if (by === undefined) return refuse(c, 400, NOBODY);
         const incident = await state.incident(id);
         if (!incident) return refuse(c, 404, 'no such incident');
         const feedback = await send({
@@ -241,7 +250,9 @@ export function createApi(options: ApiOptions): OpenAPIHono {
       responses: { 201: json(schemas.mute, 'The mute'), 400: problem('Nothing to mute, or no end within 31 days') },
     }),
     async (c) => {
-      const { camera, zone, rule, until, reason, by } = c.req.valid('json');
+      const { camera, zone, rule, until, reason, by: said } = c.req.valid('json');
+      const by = c.get('caller').name ?? said;
+      if (by === undefined) return refuse(c, 400, NOBODY);
       const now = clock.now();
       if (!camera && !zone && !rule) return refuse(c, 400, 'name a camera, a zone or a rule');
       if (!(Date.parse(until) > now && Date.parse(until) <= now + MAX_MUTE_MS)) {
@@ -268,29 +279,28 @@ export function createApi(options: ApiOptions): OpenAPIHono {
       method: 'delete',
       path: '/api/v1/mutes/{id}',
       summary: 'End a mute',
-      request: { params: incidentParam, query: z.object({ by: schemas.person }) },
-      responses: { 204: { description: 'Ended' }, 404: problem('No such mute') },
+      request: { params: incidentParam, query: z.object({ by: schemas.by }) },
+      responses: { 204: { description: 'Ended' }, 400: problem('Who is missing'), 404: problem('No such mute') },
     }),
     async (c) => {
       const { id } = c.req.valid('param');
+      const by = c.get('caller').name ?? c.req.valid('query').by;
+      if (by === undefined) return refuse(c, 400, NOBODY);
       const active = async () => (await state.mutes(toTimestamp(clock.now()))).find((known) => known.id === id);
       const mute = await active();
       if (!mute) return refuse(c, 404, 'no such mute is active');
-      const { by } = c.req.valid('query');
       await send({ incident: null, camera: mute.camera, action: 'unmute', by, note: null, mute });
       await seen(async () => ((await active()) ? undefined : true));
       return c.body(null, 204);
     },
   );
 
-  api.doc31('/openapi.json', {
-    openapi: '3.1.0',
-    info: {
-      title: 'banksman',
-      version: options.version,
-      description: 'Cameras, incidents, evidence and mutes of one site.',
-    },
-  });
+  const info = {
+    title: 'banksman',
+    version: options.version,
+    description: 'Cameras, incidents, evidence and mutes of one site.',
+  };
+  api.get('/openapi.json', (c) => c.json(securedDocument(api, { openapi: '3.1.0', info }, options.access.hasAccounts)));
   return api;
 }
 

@@ -326,6 +326,7 @@ describe('safety of the server', () => {
       '/api/v1/incidents/{id}/reject',
       '/api/v1/mutes',
       '/api/v1/mutes/{id}',
+      '/api/v1/session',
     ]);
   });
 });

@@ -1,9 +1,11 @@
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import { type ServerType, serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { streamSSE } from 'hono/streaming';
 import { isLoopback } from '../../config/formats.ts';
+import type { ConsoleConfig } from '../../config/site.ts';
 import type { Bus, Producer } from '../../runtime/bus/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { BanksmanError } from '../../runtime/errors.ts';
@@ -13,6 +15,10 @@ import type { Metrics } from '../../runtime/metrics.ts';
 import type { RefusedEdit } from '../../runtime/refused_edit.ts';
 import type { ObjectStore } from '../../runtime/stores/objects/types.ts';
 import type { StateReader } from '../../runtime/stores/state/types.ts';
+import { Access, type AppEnv } from './access/access.ts';
+import { Accounts } from './access/accounts.ts';
+import { followPair, type Pair, readPair } from './access/certificate.ts';
+import { clientReader } from './access/client.ts';
 import { createApi } from './api.ts';
 import { CameraViews } from './cameras.ts';
 import { guard } from './guard.ts';
@@ -27,8 +33,8 @@ export interface ConsoleDeps {
   clock: Clock;
 }
 
-export interface ConsoleOptions {
-  bind: { host: string; port: number };
+/** Of the site file's section only the address must be given. */
+export interface ConsoleOptions extends Pick<ConsoleConfig, 'bind'>, Partial<Omit<ConsoleConfig, 'bind'>> {
   version: string;
   state: StateReader;
   objects: ObjectStore;
@@ -41,7 +47,7 @@ const MAX_FOLLOWERS = 64;
 /** Judgements and mutes are small. */
 const MAX_BODY_BYTES = 64 * 1024;
 
-/** The HTTP API, its events and the page, on loopback. */
+/** The HTTP API, its events and the page: on loopback for whoever is there, elsewhere for accounts. */
 export class Console implements Component {
   readonly name = 'console';
   readonly #deps: ConsoleDeps;
@@ -49,7 +55,11 @@ export class Console implements Component {
   readonly #cameras: CameraViews;
   readonly #live: Live;
   readonly #producer: Producer;
+  readonly #accounts: Accounts | null;
+  readonly #access: Access;
+  readonly #abort = new AbortController();
   #server: ServerType | undefined;
+  #renewals: Promise<void> | undefined;
 
   constructor(deps: ConsoleDeps, options: ConsoleOptions) {
     this.#deps = deps;
@@ -65,34 +75,47 @@ export class Console implements Component {
       refusedEdit,
     });
     this.#producer = deps.bus.producer();
+    this.#accounts = options.accounts ? new Accounts(options.accounts, deps) : null;
+    this.#access = new Access(this.#accounts, { ...deps, sessionMs: (options.session_hours ?? 12) * 3_600_000 });
   }
 
-  /** `http://HOST:PORT`, once started. */
+  /** `http://HOST:PORT` or `https://…`, once started. */
   get address(): string | undefined {
     const address = this.#server?.address();
-    return address && typeof address === 'object' ? `http://${this.#options.bind.host}:${address.port}` : undefined;
+    if (!address || typeof address !== 'object') return undefined;
+    const { host } = this.#options.bind;
+    const name = host.includes(':') ? `[${host}]` : host;
+    return `${this.#options.tls ? 'https' : 'http'}://${name}:${address.port}`;
   }
 
-  /** @throws BanksmanError CONFIG_BIND_REFUSED, PORT_TAKEN. */
+  /** @throws BanksmanError CONFIG_BIND_REFUSED, CONFIG_ACCOUNTS, CONFIG_TLS, PORT_TAKEN. */
   async start(): Promise<void> {
     const { host, port } = this.#options.bind;
-    if (!isLoopback(host)) {
+    const { tls } = this.#options;
+    if (!isLoopback(host) && !this.#accounts) {
       throw new BanksmanError('CONFIG_BIND_REFUSED', { where: `console.bind ${host}:${port}` });
     }
+    await this.#accounts?.start();
+    const pair = tls ? await readPair(tls) : undefined;
     await this.#cameras.start();
     this.#live.start();
     const app = this.#routes();
     await new Promise<void>((resolve, reject) => {
-      const server = serve({ fetch: app.fetch, hostname: host, port }, () => resolve());
+      const secure = pair ? { createServer: createTlsServer, serverOptions: pair } : {};
+      const server = serve({ fetch: app.fetch, hostname: host, port, ...secure }, () => resolve());
       server.once('error', (cause: NodeJS.ErrnoException) => {
         const code = cause.code === 'EADDRINUSE' ? 'PORT_TAKEN' : 'INTERNAL';
         reject(new BanksmanError(code, { where: `console.bind ${host}:${port}`, cause }));
       });
       this.#server = server;
     });
+    if (pair) this.#renewals = this.#followRenewals(pair);
   }
 
   async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#renewals;
+    await this.#accounts?.stop();
     await this.#live.stop();
     const server = this.#server;
     if (server?.listening) {
@@ -103,11 +126,22 @@ export class Console implements Component {
     await this.#producer.close();
   }
 
-  #routes(): Hono {
+  async #followRenewals(pair: Pair): Promise<void> {
+    const { tls } = this.#options;
+    const { clock, log } = this.#deps;
+    // With a certificate it is a TLS server that was made.
+    const server = this.#server as TlsServer;
+    if (tls) await followPair(tls, server, pair, { clock, log, signal: this.#abort.signal });
+  }
+
+  #routes(): Hono<AppEnv> {
     const { site, clock, log, metrics } = this.#deps;
-    const { version, state, objects, refusedEdit } = this.#options;
-    const app = new Hono();
-    app.use(guard(metrics));
+    const { version, state, objects, refusedEdit, hosts = [], trusted_proxies: trustedProxies = [] } = this.#options;
+    const tls = Boolean(this.#options.tls);
+    const app = new Hono<AppEnv>();
+    const { hasAccounts } = this.#access;
+    app.use(guard({ metrics, clientOf: clientReader({ trustedProxies, tls }), hasAccounts, hosts, tls }));
+    app.use(this.#access.middleware());
     app.use(bodyLimit({ maxSize: MAX_BODY_BYTES }));
     for (const [path, asset] of loadPage()) {
       app.get(path, (c) =>
@@ -134,6 +168,7 @@ export class Console implements Component {
         objects,
         producer: this.#producer,
         cameras: this.#cameras,
+        access: this.#access,
         refusedEdit,
       }),
     );
@@ -150,18 +185,23 @@ export class Console implements Component {
     return app;
   }
 
-  #events(app: Hono): void {
+  #events(app: Hono<AppEnv>): void {
     let followers = 0;
     app.get('/api/v1/events', (c) => {
       if (followers >= MAX_FOLLOWERS) return c.json({ error: 'too many pages follow already' }, 503);
       followers += 1;
+      const caller = c.get('caller');
       return streamSSE(c, async (stream) => {
         const abort = new AbortController();
         stream.onAbort(() => abort.abort());
         try {
           const messages = this.#live.follow(abort.signal);
           await stream.writeSSE({ event: 'ping', data: '{}' });
-          for await (const message of messages) await stream.writeSSE({ ...message });
+          for await (const message of messages) {
+            // A page stays open for days: whoever was taken back, or whose session ended, hears no more.
+            if (!caller.holds()) break;
+            await stream.writeSSE({ ...message });
+          }
         } finally {
           followers -= 1;
         }

@@ -5,7 +5,9 @@ export const time = z
   .string()
   .refine((text) => !Number.isNaN(Date.parse(text)), 'not an ISO 8601 time')
   .openapi({ format: 'date-time', example: '2026-11-21T20:04:11.240Z' });
-export const person = z.string().trim().min(1).max(80);
+export const by = z.string().trim().min(1).max(80).optional().openapi({
+  description: 'Who. With accounts it is the account, whatever stands here; without them it must be said.',
+});
 export const binary = z.string().openapi({ format: 'binary' });
 export const problem = z.object({ error: z.string() }).openapi('Problem');
 
@@ -113,9 +115,7 @@ export const incidentQuery = z.object({
   cursor: z.string().optional(),
 });
 
-export const judgement = z
-  .object({ by: person, note: z.string().max(2000).nullable().optional() })
-  .openapi('Judgement');
+export const judgement = z.object({ by, note: z.string().max(2000).nullable().optional() }).openapi('Judgement');
 
 export const mute = z
   .object({
@@ -137,7 +137,7 @@ export const muteRequest = z
     rule: z.string().nullable().optional(),
     until: time,
     reason: z.string().trim().min(1).max(500),
-    by: person,
+    by,
   })
   .openapi('MuteRequest');
 

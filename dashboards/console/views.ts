@@ -21,6 +21,13 @@ export interface SiteView {
   cameras: CameraView[];
 }
 
+/** Who asks. */
+export interface Me {
+  /** Null where the console has no accounts. */
+  name: string | null;
+  role: 'viewer' | 'operator' | 'admin';
+}
+
 export interface IncidentPage {
   incidents: Incident[];
   /** Give it as `cursor` for older ones; null at the end. */

@@ -1,11 +1,12 @@
 /** The page: camera tiles and incidents, live over server-sent events. Served with its types stripped. */
 import type { Incident, Mute } from '../../../runtime/messages/types.ts';
-import type { CameraView, IncidentPage, MuteList, SiteView } from '../views.ts';
+import type { CameraView, IncidentPage, Me, MuteList, SiteView } from '../views.ts';
 
 const PAGE = 30;
 /** The console answers at least this often (a comment line); silence is an outage, and is said. */
 const SILENCE_MS = 12_000;
 const MUTES_MS = 15_000;
+const AGAIN_MS = 3_000;
 
 function find<T extends HTMLElement>(id: string, kind: new () => T): T {
   const element = document.getElementById(id);
@@ -26,6 +27,10 @@ const elements = {
   judge: find('judge', HTMLDialogElement),
   judgeForm: find('judge-form', HTMLFormElement),
 };
+
+/** Who looks. The server holds to it; the page only shows no button that would be refused. */
+let me: Me = { name: null, role: 'admin' };
+const mayJudge = (): boolean => me.role !== 'viewer';
 
 const cameras = new Map<string, CameraView>();
 const incidents = new Map<string, Incident>();
@@ -63,6 +68,7 @@ function lasted(incident: Incident): string {
 
 async function getJson<T>(path: string): Promise<T> {
   const response = await fetch(path);
+  if (response.status === 401) location.assign('/login');
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
   return response.json();
 }
@@ -231,15 +237,16 @@ function drawIncident(incident: Incident): HTMLElement {
           `Acknowledged by ${incident.acknowledged.by}${incident.acknowledged.note ? `: ${incident.acknowledged.note}` : ''}`,
         )
       : null;
-  const buttons = judged
-    ? null
-    : make(
-        'div',
-        'buttons',
-        button('Acknowledge', () => ask('acknowledge', incident)),
-        button('Reject', () => ask('reject', incident)),
-        button('Mute', () => ask('mute', incident)),
-      );
+  const buttons =
+    judged || !mayJudge()
+      ? null
+      : make(
+          'div',
+          'buttons',
+          button('Acknowledge', () => ask('acknowledge', incident)),
+          button('Reject', () => ask('reject', incident)),
+          button('Mute', () => ask('mute', incident)),
+        );
   const item = make(
     'li',
     `incident ${incident.state}`,
@@ -328,7 +335,7 @@ async function loadMutes(): Promise<void> {
         'li',
         '',
         make('span', '', `No messages of ${muted(mute)} until ${clock(mute.until)}: ${mute.reason} (${mute.by})`),
-        button('End', () => askUnmute(mute)),
+        mayJudge() ? button('End', () => askUnmute(mute)) : null,
       ),
     ),
   );
@@ -408,7 +415,8 @@ function showJudge(action: Judging['action'], what: string): void {
   find('judge-duration', HTMLElement).hidden = action !== 'mute';
   find('judge-error', HTMLElement).hidden = true;
   const by = elements.judgeForm.elements.namedItem('by');
-  if (by instanceof HTMLInputElement) by.value = localStorage.getItem('by') ?? '';
+  find('judge-by', HTMLElement).hidden = me.name !== null;
+  if (by instanceof HTMLInputElement) by.value = me.name ?? localStorage.getItem('by') ?? '';
   const note = elements.judgeForm.elements.namedItem('note');
   find('judge-note', HTMLElement).hidden = action === 'unmute';
   if (note instanceof HTMLTextAreaElement) {
@@ -432,12 +440,18 @@ function judgement(asked: Judging, by: string, note: string, minutes: number): [
   return ['POST', path, { by, note: note === '' ? null : note }];
 }
 
+async function whyNot(response: Response): Promise<string> {
+  if (response.status === 401) return 'your session has ended. Log in again at /login.';
+  const answer: { error?: string } = await response.json().catch(() => ({}));
+  return (answer.error ?? String(response.status)).slice(0, 300);
+}
+
 async function judge(): Promise<void> {
   if (!judging) return;
   const form = new FormData(elements.judgeForm);
   const by = String(form.get('by') ?? '').trim();
   const note = String(form.get('note') ?? '').trim();
-  localStorage.setItem('by', by);
+  if (me.name === null) localStorage.setItem('by', by);
   const [method, path, body] = judgement(judging, by, note, Number(form.get('minutes')));
   const response = await fetch(path, {
     method,
@@ -451,9 +465,7 @@ async function judge(): Promise<void> {
   }
   const error = find('judge-error', HTMLElement);
   error.hidden = false;
-  error.textContent = response
-    ? `Not saved: ${(await response.text()).slice(0, 300)}`
-    : 'Not saved: the console does not answer.';
+  error.textContent = `Not saved: ${response ? await whyNot(response) : 'the console does not answer.'}`;
 }
 
 // ---------------------------------------------------------------- live
@@ -464,6 +476,19 @@ function connection(kind: 'live' | 'lost', text: string): void {
   if (words) words.textContent = text;
   elements.alarm.hidden = kind === 'live';
   elements.alarm.textContent = 'No connection to banksman: what is below may be out of date.';
+}
+
+function drawMe(): void {
+  const element = find('me', HTMLElement);
+  element.hidden = me.name === null;
+  const [name, role] = element.querySelectorAll('span');
+  if (name) name.textContent = me.name;
+  if (role) role.textContent = me.role;
+}
+
+async function logout(): Promise<void> {
+  await fetch('/api/v1/session', { method: 'DELETE' }).catch(() => null);
+  location.assign('/login');
 }
 
 /** An edit of the site file that is not active, until it is mended. */
@@ -509,6 +534,11 @@ function follow(): void {
     void loadAll().catch(() => connection('lost', 'no connection'));
   });
   events.addEventListener('ping', heard);
+  events.addEventListener('error', () => {
+    // Cut off, it tries again by itself; refused, it does not: the session may have ended.
+    if (events.readyState !== EventSource.CLOSED) return;
+    setTimeout(begin, AGAIN_MS);
+  });
   events.addEventListener('camera', (event) => {
     heard();
     const camera: CameraView = JSON.parse(event.data);
@@ -538,6 +568,7 @@ function follow(): void {
 
 elements.filter.addEventListener('change', () => void loadIncidents(false));
 elements.more.addEventListener('click', () => void loadIncidents(true));
+find('logout', HTMLElement).addEventListener('click', () => void logout());
 find('judge-cancel', HTMLElement).addEventListener('click', () => elements.judge.close());
 elements.judgeForm.addEventListener('submit', (event) => {
   event.preventDefault();
@@ -555,4 +586,17 @@ setInterval(() => {
 // Somebody else may mute, and mutes end by themselves.
 setInterval(() => void loadMutes().catch(() => undefined), MUTES_MS);
 
-follow();
+/** First who looks, then what is seen. Without an answer of the console: again. */
+async function begin(): Promise<void> {
+  const found = await getJson<Me>('/api/v1/session').catch(() => null);
+  if (!found) {
+    connection('lost', 'no connection');
+    setTimeout(begin, AGAIN_MS);
+    return;
+  }
+  me = found;
+  drawMe();
+  follow();
+}
+
+void begin();
