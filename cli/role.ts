@@ -25,6 +25,8 @@ export interface RoleContext {
   metrics: PrometheusMetrics;
   clock: Clock;
   dataDir: string;
+  /** Started by `banksman up`, which starts each role once. */
+  supervised: boolean;
   /** For a component that cannot go on: ends the role with exit code 1; its supervisor starts it anew. */
   fail: (error: Error) => void;
 }
@@ -59,9 +61,11 @@ export interface ActiveConfig {
   configHash: string;
 }
 
+const ACTIVE_CONFIG = 'BANKSMAN_ACTIVE_CONFIG';
+
 /** The site file, or what the supervisor made active. @throws BanksmanError with every problem, formatted. */
 export async function loadActive(path: string): Promise<ActiveConfig> {
-  const active = process.env['BANKSMAN_ACTIVE_CONFIG'];
+  const active = process.env[ACTIVE_CONFIG];
   if (active === undefined) return loadOrThrow(path);
   const parsed: ActiveConfig = JSON.parse(await readFile(active, 'utf8'));
   return parsed;
@@ -119,7 +123,8 @@ export async function runRoleCommand(
     metrics.set('build_info', 1, { version: VERSION, role: name });
     const stopReporting = reportProcess(metrics, name);
     const { site } = active.config;
-    const context = { bus, busSocket, site, active, log, metrics, clock: systemClock, dataDir, fail };
+    const supervised = process.env[ACTIVE_CONFIG] !== undefined;
+    const context = { bus, busSocket, site, active, log, metrics, clock: systemClock, dataDir, supervised, fail };
     const { components, addresses } = await make(context);
     const code = await runRole({
       name,

@@ -1,16 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { readRefusedEdit } from '../runtime/refused_edit.ts';
-import { LocalObjectStore } from '../runtime/stores/objects/local.ts';
+import { openEvidenceReader } from '../runtime/stores/objects/open.ts';
 import { EmbeddedStateReader } from '../runtime/stores/state/embedded.ts';
 import { unknownName } from './names.ts';
 import { type Role, type RoleContext, runRoleCommand } from './role.ts';
 import { VERSION } from './version.ts';
 
 export type RoleCommandName = 'ingest' | 'process' | 'sink' | 'console';
-
-/** Evidence of the embedded mode. */
-const evidenceDir = (dataDir: string): string => join(dataDir, 'evidence');
 
 /** Runs one role in this process until it is asked to stop, and ends the process with the exit code. */
 export async function role(name: RoleCommandName, configPath: string, only?: string): Promise<never> {
@@ -26,8 +23,10 @@ export async function role(name: RoleCommandName, configPath: string, only?: str
 async function ingest(context: RoleContext): Promise<Role> {
   const { IngestAgent } = await import('../ingest/agent.ts');
   const { bus, busSocket, site, log, metrics, clock, dataDir } = context;
-  const agentId = `${hostname()}-${process.pid}`;
-  return { components: [new IngestAgent({ bus, busSocket, site, log, metrics, clock, dataDir, agentId })] };
+  // Process ids come again, in containers the same one each time.
+  const agentId = `${hostname()}-${randomBytes(3).toString('hex')}`;
+  const alone = context.supervised;
+  return { components: [new IngestAgent({ bus, busSocket, site, log, metrics, clock, dataDir, agentId, alone })] };
 }
 
 async function processors(context: RoleContext, names?: string[]): Promise<Role> {
@@ -53,7 +52,7 @@ async function sinks(context: RoleContext, names?: string[]): Promise<Role> {
   const { evidence, alerts } = context.active.config;
   return {
     components: await createSinks(context, known(names, SINKS), {
-      evidenceDir: evidenceDir(context.dataDir),
+      objects: evidence,
       retention: evidence.retention,
       webhooks: alerts.webhooks,
       version: VERSION,
@@ -65,11 +64,15 @@ async function sinks(context: RoleContext, names?: string[]): Promise<Role> {
 async function console_(context: RoleContext): Promise<Role> {
   const { Console } = await import('../dashboards/console/console.ts');
   const { dataDir } = context;
+  const { evidence } = context.active.config;
+  const objects = await openEvidenceReader(evidence, dataDir);
   const page = new Console(context, {
     ...context.active.config.console,
     version: VERSION,
     state: new EmbeddedStateReader(dataDir),
-    objects: new LocalObjectStore(evidenceDir(dataDir)),
+    objects,
+    linkExpiresS: evidence.s3?.link_expires_s ?? 0,
+    evidence: () => objects.state(),
     refusedEdit: () => readRefusedEdit(dataDir),
   });
   return { components: [page], addresses: () => ({ console: page.address ?? '' }) };

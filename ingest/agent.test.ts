@@ -65,6 +65,7 @@ async function startAgent(options: Partial<IngestAgentOptions> = {}): Promise<In
   const agent = new IngestAgent({
     ...{ bus, metrics, site: 'yard', log: silentLogger, clock: systemClock, dataDir: folder },
     agentId: 'agent-1',
+    alone: true,
     busSocket: join(folder, 'bus.sock'),
     cameraCommand: {
       script: join(import.meta.dirname, '../test/ingest/scripted_camera.ts'),

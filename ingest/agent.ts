@@ -1,20 +1,24 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Bus, Message, Producer, Table } from '../runtime/bus/types.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { ERRORS } from '../runtime/errors.ts';
+import { AGENT_SILENT_MS, ANNOUNCE_MS, Lasting, ownedTwice } from '../runtime/fleet/roster.ts';
 import { LEAN_ARGS, leanEnv } from '../runtime/lean.ts';
 import type { Component } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/log.ts';
-import { encodeJson } from '../runtime/messages/codec.ts';
 import { sendDeadLetter } from '../runtime/messages/dead_letters.ts';
 import { parseMessage } from '../runtime/messages/schemas.ts';
 import { cameraKey, TOPICS } from '../runtime/messages/topics.ts';
-import type { CameraRecord } from '../runtime/messages/types.ts';
+import type { AgentRecord, CameraRecord } from '../runtime/messages/types.ts';
 import type { Metrics } from '../runtime/metrics.ts';
-import { fromTimestamp, toTimestamp } from '../runtime/time.ts';
+import { fromTimestamp } from '../runtime/time.ts';
 import type { CameraCommand } from './camera_process.ts';
 import { CameraRunner } from './camera_runner.ts';
 import { HEARTBEAT_LIMIT_MS } from './ipc.ts';
 import { Lockout } from './lockout.ts';
+import { Coordinator } from './owners/coordinator.ts';
+import { Membership } from './owners/membership.ts';
 import { Reporter } from './reporter.ts';
 
 export interface IngestAgentOptions {
@@ -24,7 +28,12 @@ export interface IngestAgentOptions {
   metrics: Metrics;
   clock: Clock;
   dataDir: string;
+  /** Different for every agent process there ever is. */
   agentId: string;
+  /** The only agent there can be: it waits for no others and leaves its cameras to nobody. Default false. */
+  alone?: boolean;
+  /** CPU seconds a second that it can spend on cameras. Default: cores. */
+  capacity?: number;
   /** Where camera processes reach the bus. */
   busSocket: string;
   /** What must survive a restart of the agent. Default `<dataDir>/ingest`. */
@@ -37,19 +46,42 @@ export interface IngestAgentOptions {
   preflightTimeoutMs?: number;
   /** A camera process that says nothing for longer is ended. Default HEARTBEAT_LIMIT_MS. */
   heartbeatLimitMs?: number;
+  /** How long it waits at its end until others have its cameras. Default 5000. */
+  handOverMs?: number;
 }
 
 const TICK_MS = 250;
-/** Of the start of each camera, spread over at most so long. */
+/** Cameras that come together are started over this long each, at most. */
 const JITTER_PER_CAMERA_MS = 150;
 const MAX_JITTER_MS = 5_000;
+/** Changes that come together are applied together. */
+const GATHER_MS = 20;
+const HAND_OVER_MS = 5_000;
+/** A camera that changes hands is run by two for as long as the first needs to stop. */
+const TWICE_MS = 5_000;
 
 interface Camera {
   runner: CameraRunner;
   reporter: Reporter;
+  epoch: number;
+  /** Offset of its record in `cameras.v1`. */
+  configuredAt: number;
 }
 
-/** Owns the cameras of a site: one process a session each, their states, and what is blind meanwhile. */
+/** What this agent has while it runs. */
+interface Running {
+  producer: Producer;
+  cameras: Table;
+  owners: Table;
+  orders: Table;
+  membership: Membership;
+  coordinator: Coordinator;
+}
+
+/**
+ * Runs the cameras that `camera.owners.v1` gives it: one process a session each, their states, and what
+ * is blind meanwhile. Runs none that it was not given, and none while it is cut off from the others.
+ */
 export class IngestAgent implements Component {
   readonly name = 'ingest';
   readonly #options: IngestAgentOptions;
@@ -58,11 +90,17 @@ export class IngestAgent implements Component {
   readonly #watchedTo = new Map<string, number>();
   readonly #lockout: Lockout;
   readonly #stopped = new AbortController();
-  #producer: Producer | null = null;
-  #table: Table | null = null;
-  #offChange: () => void = () => undefined;
-  /** Changes are applied one after another. */
-  #applying: Promise<void> = Promise.resolve();
+  readonly #twice = new Lasting();
+  /** What changed and is not applied yet. */
+  readonly #changed = new Set<string>();
+  /** Work on each camera, one after another. */
+  readonly #working = new Map<string, Promise<void>>();
+  #timer: NodeJS.Timeout | undefined;
+  #running: Running | null = null;
+  #offs: (() => void)[] = [];
+  #isCutOff = false;
+  #isStopping = false;
+  #ending: Promise<void> | null = null;
 
   constructor(options: IngestAgentOptions) {
     this.#options = options;
@@ -73,31 +111,53 @@ export class IngestAgent implements Component {
     return this.#options.stateDir ?? join(this.#options.dataDir, 'ingest');
   }
 
+  /** Resolves when it stands for election; alone, when it has its cameras. */
   async start(): Promise<void> {
-    const { bus, clock, random = Math.random } = this.#options;
-    this.#producer = bus.producer();
+    const { bus, clock, site, agentId, log, metrics, alone = false } = this.#options;
     await this.#lockout.load();
     this.#lockout.onForgiven(() => {
       for (const { runner } of this.#cameras.values()) runner.look();
     });
-    const table = bus.table(TOPICS.cameras.name);
-    this.#table = table;
-    await table.start();
-    const known = [...table.entries()].map(([, message]) => message);
-    this.#offChange = table.onChange((message) => this.#enqueue(message, 0));
-    for (const message of known) {
-      this.#enqueue(message, Math.min(MAX_JITTER_MS, known.length * JITTER_PER_CAMERA_MS) * random());
-    }
-    await this.#applying;
-    await this.#forgetRemoved(table);
+    const producer = bus.producer();
+    const cameras = bus.table(TOPICS.cameras.name);
+    const owners = bus.table(TOPICS.owners.name);
+    const orders = bus.table(TOPICS.agentOrders.name);
+    await Promise.all([cameras.start(), owners.start(), orders.start()]);
+    const membership = new Membership({
+      ...{ bus, site, agentId, alone, clock, log, producer },
+      capacity: this.#options.capacity ?? availableParallelism(),
+      describe: () => ({ leads: coordinator.leads, cameras: this.#cameraLoads() }),
+    });
+    const coordinator = new Coordinator({
+      ...{ bus, site, log, metrics, clock, producer, cameras, owners, orders },
+      roster: membership.roster,
+      hears: () => membership.hears,
+      judgesFrom: clock.monotonic() + (alone ? 0 : AGENT_SILENT_MS),
+    });
+    this.#running = { producer, cameras, owners, orders, membership, coordinator };
+    this.#offs = [cameras, owners].map((table) => table.onChange(({ key }) => this.#noteChange(key)));
+    await membership.start(() => coordinator.look());
+    for (const [key] of owners.entries()) this.#noteChange(key);
     void this.#followCoverage();
     void this.#tickUntilStopped(clock);
+    await coordinator.start();
   }
 
-  async stop(): Promise<void> {
+  /** Hands its cameras over where others live, then stops. */
+  stop(): Promise<void> {
+    this.#ending ??= this.#stop();
+    return this.#ending;
+  }
+
+  async #stop(): Promise<void> {
+    const running = this.#running;
+    if (running && !this.#options.alone) await this.#handOver(running);
+    this.#isStopping = true;
+    await running?.coordinator.stop();
     this.#stopped.abort();
-    this.#offChange();
-    await this.#applying;
+    clearTimeout(this.#timer);
+    for (const off of this.#offs) off();
+    await Promise.all(this.#working.values());
     await Promise.all(
       [...this.#cameras.values()].map(async ({ runner, reporter }) => {
         await runner.stop();
@@ -105,9 +165,10 @@ export class IngestAgent implements Component {
       }),
     );
     this.#cameras.clear();
-    await this.#table?.stop();
-    await this.#producer?.close();
-    this.#producer = null;
+    if (!running) return;
+    await running.membership.stop();
+    await Promise.all([running.cameras.stop(), running.owners.stop(), running.orders.stop()]);
+    await running.producer.close();
   }
 
   /** A person asks for another attempt at a quarantined camera. @returns whether there is one of that name. */
@@ -122,56 +183,91 @@ export class IngestAgent implements Component {
     return this.#cameras.get(camera)?.runner.pid;
   }
 
-  /** Cameras taken out of the configuration while nobody watched leave no state behind. */
-  async #forgetRemoved(cameras: Table): Promise<void> {
-    const { bus, site } = this.#options;
-    for (const topic of [TOPICS.status.name, TOPICS.owners.name]) {
-      const table = bus.table(topic);
-      await table.start();
-      for (const [key] of table.entries()) {
-        const isOurs = key.startsWith(cameraKey(site, ''));
-        if (isOurs && !cameras.get(key)) await this.#producer?.send(topic, { key, value: null });
-      }
-      await table.stop();
+  /** Others are given what it has, while it still looks; bounded, because whoever ends it waits. */
+  async #handOver({ membership, owners }: Running): Promise<void> {
+    const { clock, agentId, handOverMs = HAND_OVER_MS } = this.#options;
+    const until = clock.monotonic() + handOverMs;
+    const othersLive = (): boolean =>
+      membership.roster
+        .living(clock.monotonic())
+        .some(({ record }) => record.agent !== agentId && record.state === 'running');
+    if (!othersLive()) return;
+    void membership.leave();
+    const isMine = (message: Message): boolean => this.#epochIn(message) !== null;
+    const busy = (): boolean => this.#cameras.size > 0 || [...owners.entries()].some(([, message]) => isMine(message));
+    while (busy() && othersLive() && clock.monotonic() < until) await clock.sleep(TICK_MS / 2);
+  }
+
+  #noteChange(key: string): void {
+    const prefix = cameraKey(this.#options.site, '');
+    if (!key.startsWith(prefix)) return;
+    this.#changed.add(key.slice(prefix.length));
+    this.#timer ??= setTimeout(() => this.#applyChanges(), GATHER_MS);
+  }
+
+  #applyChanges(): void {
+    const { random = Math.random, log } = this.#options;
+    this.#timer = undefined;
+    const names = [...this.#changed];
+    this.#changed.clear();
+    const starts = names.filter((name) => !this.#cameras.has(name) && this.#wanted(name)).length;
+    const spreadMs = starts > 1 ? Math.min(MAX_JITTER_MS, starts * JITTER_PER_CAMERA_MS) : 0;
+    for (const name of names) {
+      const before = this.#working.get(name) ?? Promise.resolve();
+      const work = before
+        .then(() => this.#apply(name, spreadMs * random()))
+        .catch((error: unknown) => log.error({ camera: name, err: error }, 'cannot apply a camera'))
+        .finally(() => {
+          if (this.#working.get(name) === work) this.#working.delete(name);
+        });
+      this.#working.set(name, work);
     }
   }
 
-  #enqueue(message: Message, delayMs: number): void {
-    this.#applying = this.#applying
-      .then(() => this.#apply(message, delayMs))
-      .catch((error: unknown) => this.#options.log.error({ key: message.key, err: error }, 'cannot apply a camera'));
+  /** Its record and the epoch under which it is to be run here, or null. */
+  #wanted(name: string): { message: Message; epoch: number } | null {
+    const running = this.#running;
+    const key = cameraKey(this.#options.site, name);
+    if (!running || this.#isCutOff || this.#isStopping) return null;
+    const [message, owner] = [running.cameras.get(key), running.owners.get(key)];
+    const epoch = owner ? this.#epochIn(owner) : null;
+    return message && epoch !== null ? { message, epoch } : null;
   }
 
-  async #apply(message: Message, delayMs: number): Promise<void> {
-    const { site, log } = this.#options;
-    const prefix = cameraKey(site, '');
-    if (!message.key.startsWith(prefix)) return;
-    const name = message.key.slice(prefix.length);
+  /** @returns null for a record that gives the camera to another, or that nobody can read. */
+  #epochIn(owner: Message): number | null {
+    try {
+      return parseMessage('camera.owners.v1', owner).agent === this.#options.agentId ? owner.offset : null;
+    } catch {
+      return null;
+    }
+  }
+
+  async #apply(name: string, delayMs: number): Promise<void> {
+    const before = this.#cameras.get(name);
+    if (before && this.#wanted(name)?.epoch !== before.epoch && !this.#isStopping) await this.#end(name, before);
+    const wanted = this.#wanted(name);
     const known = this.#cameras.get(name);
-    if (message.value === null) {
-      if (known) await this.#remove(name, known);
-      return;
-    }
+    if (!wanted || known?.configuredAt === wanted.message.offset) return;
+    const { log } = this.#options;
+    const producer = this.#running?.producer;
     let record: CameraRecord;
     try {
-      record = parseMessage('cameras.v1', message);
+      record = parseMessage('cameras.v1', wanted.message);
     } catch (error) {
       log.error({ camera: name, err: error }, 'the record of a camera is not valid');
-      if (this.#producer) await sendDeadLetter(this.#producer, message, error, this.#options);
+      if (producer) await sendDeadLetter(producer, wanted.message, error, this.#options);
       return;
     }
-    if (known) known.runner.update(record);
-    else if (!this.#stopped.signal.aborted) await this.#add(record, delayMs);
+    if (known) {
+      known.configuredAt = wanted.message.offset;
+      known.runner.update(record);
+    } else if (producer) this.#begin(record, wanted.epoch, wanted.message.offset, producer, delayMs);
   }
 
-  async #add(record: CameraRecord, delayMs: number): Promise<void> {
+  #begin(record: CameraRecord, epoch: number, configuredAt: number, producer: Producer, delayMs: number): void {
     const { site, agentId, clock, metrics, log, busSocket, random = Math.random } = this.#options;
-    const producer = this.#producer;
-    if (!producer) return;
     const { camera } = record;
-    const owner = { site, camera, agent: agentId, at: toTimestamp(clock.now()) };
-    const taken = await producer.send(TOPICS.owners.name, { key: cameraKey(site, camera), value: encodeJson(owner) });
-    const epoch = taken.offset;
     const reporter = new Reporter({ site, camera, epoch, agent: agentId, producer, clock, metrics, log });
     const runner = new CameraRunner({
       ...{ record, epoch, agent: agentId, busSocket, reporter, clock, metrics, log, random },
@@ -180,15 +276,24 @@ export class IngestAgent implements Component {
       preflightTimeoutMs: this.#options.preflightTimeoutMs ?? 5_000,
       heartbeatLimitMs: this.#options.heartbeatLimitMs ?? HEARTBEAT_LIMIT_MS,
     });
-    this.#cameras.set(camera, { runner, reporter });
+    this.#cameras.set(camera, { runner, reporter, epoch, configuredAt });
     runner.start(delayMs);
   }
 
-  async #remove(name: string, { runner, reporter }: Camera): Promise<void> {
+  /** It is another's, or nobody's: of another's camera nothing is said any more. */
+  async #end(name: string, { runner, reporter }: Camera): Promise<void> {
     this.#cameras.delete(name);
     this.#watchedTo.delete(name);
     await runner.stop();
-    await reporter.remove();
+    const isConfigured = this.#running?.cameras.get(cameraKey(this.#options.site, name)) !== undefined;
+    if (isConfigured) reporter.release();
+    else await reporter.remove();
+  }
+
+  #cameraLoads(): AgentRecord['cameras'] {
+    return Object.fromEntries(
+      [...this.#cameras].map(([name, { epoch, runner }]) => [name, { epoch, cpu: runner.cpu }]),
+    );
   }
 
   #command(): CameraCommand {
@@ -204,7 +309,13 @@ export class IngestAgent implements Component {
 
   async #tickUntilStopped(clock: Clock): Promise<void> {
     const { signal } = this.#stopped;
+    let lookedAt = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
+      this.#checkLease();
+      if (clock.monotonic() - lookedAt >= ANNOUNCE_MS) {
+        lookedAt = clock.monotonic();
+        this.#lookForOthers(lookedAt);
+      }
       const now = clock.now();
       for (const [name, { runner, reporter }] of this.#cameras) {
         const to = this.#watchedTo.get(name) ?? Number.NEGATIVE_INFINITY;
@@ -213,6 +324,31 @@ export class IngestAgent implements Component {
         runner.tick();
       }
       await clock.sleep(TICK_MS, signal);
+    }
+  }
+
+  /** Cut off from the others it stops its cameras: by now they are given to somebody who is not. */
+  #checkLease(): void {
+    const { log, agentId } = this.#options;
+    const isCutOff = this.#running?.membership.cutOff ?? false;
+    if (isCutOff === this.#isCutOff) return;
+    this.#isCutOff = isCutOff;
+    if (isCutOff) log.error({ code: 'AGENT_CUT_OFF', agent: agentId }, ERRORS.AGENT_CUT_OFF.message);
+    else log.info({ agent: agentId }, 'hears the other agents again');
+    const owned = isCutOff
+      ? [...this.#cameras.keys()]
+      : [...(this.#running?.owners.entries() ?? [])].map(([key]) => key);
+    for (const key of owned) this.#noteChange(isCutOff ? cameraKey(this.#options.site, key) : key);
+  }
+
+  /** Whether another agent runs a camera of this one, longer than it takes to hand it over. */
+  #lookForOthers(now: number): void {
+    const others = ownedTwice(this.#running?.membership.roster.living(now) ?? []);
+    const lasting = this.#twice.update(others.keys(), now, TWICE_MS);
+    for (const [name, { reporter }] of this.#cameras) {
+      const who = (others.get(name) ?? []).filter((agent) => agent !== this.#options.agentId);
+      if (lasting.has(name) && who.length > 0) reporter.warn('CAMERA_OWNED_TWICE', `${who.join(', ')} runs it as well`);
+      else reporter.warn(null, null);
     }
   }
 

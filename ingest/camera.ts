@@ -162,7 +162,16 @@ const LOOP_RESOLUTION_MS = 5;
 const loopDelay = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
 loopDelay.enable();
 
+let cpu = process.cpuUsage();
+
+function countCpu(): void {
+  const now = process.cpuUsage();
+  counters.add('camera_cpu_seconds_total', (now.user + now.system - cpu.user - cpu.system) / 1e6);
+  cpu = now;
+}
+
 function report(): void {
+  countCpu();
   const delayMs = Math.max(0, loopDelay.percentile(99) / 1e6 - LOOP_RESOLUTION_MS);
   loopDelay.reset();
   const gauges: MetricSample[] = [

@@ -6,6 +6,7 @@ import { METRICS, type Metrics } from '../runtime/metrics.ts';
 import { type CameraCommand, CameraProcess, type Outcome } from './camera_process.ts';
 import type { CameraToAgent, ConfigureMessage, Credentials, MetricSample, SessionPlan } from './ipc.ts';
 import type { Lockout } from './lockout.ts';
+import { CpuCost } from './owners/cost.ts';
 import { RestartBudget, reconnectDelayMs } from './reconnect.ts';
 import type { Reporter } from './reporter.ts';
 import { preflight } from './rtsp/preflight.ts';
@@ -60,6 +61,7 @@ export class CameraRunner {
   /** The restart budget is. */
   #isSpent = false;
   readonly #budget = new RestartBudget();
+  readonly #cost = new CpuCost();
   /** Monotonic; null while a session plays. */
   #outageSince: number | null = null;
   #shortSessions = 0;
@@ -71,6 +73,11 @@ export class CameraRunner {
 
   get record(): CameraRecord {
     return this.#record;
+  }
+
+  /** CPU seconds a second, to the millisecond; null while it was not measured. */
+  get cpu(): number | null {
+    return this.#cost.value === null ? null : Math.round(this.#cost.value * 1_000) / 1_000;
   }
 
   get pid(): number | undefined {
@@ -175,6 +182,7 @@ export class CameraRunner {
     if (this.#processesStarted++ > 0) metrics.inc('camera_restarts_total', { camera });
     const process = new CameraProcess(command, clock, this.#options.heartbeatLimitMs, (message) => this.#hear(message));
     this.#process = process;
+    this.#cost.begin(clock.monotonic());
     process.configure(this.#configureMessage(session));
     const outcome = await process.outcome;
     this.#process = null;
@@ -223,7 +231,9 @@ export class CameraRunner {
       this.#outageSince = null;
       reporter.account(message.progress);
     } else if (message.type === 'metrics') {
-      const { metrics } = this.#options;
+      const { metrics, clock } = this.#options;
+      const cpu = message.counters.find(([name]) => name === 'camera_cpu_seconds_total');
+      if (cpu) this.#cost.add(cpu[2], clock.monotonic());
       for (const [name, labels, value] of message.counters) metrics.inc(name, this.#labelled(name, labels), value);
       for (const [name, labels, value] of message.gauges) metrics.set(name, value, this.#labelled(name, labels));
       for (const [name, labels, value] of message.samples) metrics.observe(name, value, this.#labelled(name, labels));

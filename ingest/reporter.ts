@@ -42,6 +42,7 @@ export class Reporter {
   #sinceMs: number;
   #facts: Facts = NO_FACTS;
   #watched = false;
+  #warning: { reason: string; detail: string | null } | null = null;
   #changed = true;
   #factsChanged = false;
   #publishedAt = Number.NEGATIVE_INFINITY;
@@ -91,6 +92,16 @@ export class Reporter {
     this.#changed = true;
   }
 
+  /** Something is wrong that does not keep the camera from working. Null: no more. */
+  warn(reason: string | null, detail: string | null): void {
+    if (reason === this.#warning?.reason || (reason === null && !this.#warning)) return;
+    this.#warning = reason === null ? null : { reason, detail };
+    this.#changed = true;
+    const { log, camera } = this.#options;
+    if (reason === null) log.info({ camera }, 'camera is well again');
+    else log.warn({ camera, code: reason, detail }, 'camera');
+  }
+
   /** A process has published up to here. */
   account(progress: Progress): void {
     this.#covered = progress;
@@ -114,12 +125,17 @@ export class Reporter {
     await this.#publishStatus();
   }
 
-  /** The camera is no longer ours to speak of: removes what compacted topics keep of it. */
+  /** The camera is in the configuration no more: removes what compacted topics keep of it. */
   async remove(): Promise<void> {
-    const { site, camera, producer, metrics } = this.#options;
+    const { site, camera, producer } = this.#options;
     await this.#sendingStatus;
     await producer.send(TOPICS.status.name, { key: cameraKey(site, camera), value: null });
-    await producer.send(TOPICS.owners.name, { key: cameraKey(site, camera), value: null });
+    this.release();
+  }
+
+  /** The camera is another's: says no more of it. */
+  release(): void {
+    const { camera, metrics } = this.#options;
     metrics.remove('camera_state', { camera, state: this.#state });
   }
 
@@ -136,8 +152,8 @@ export class Reporter {
     const status: CameraStatus = {
       ...{ site, camera, epoch, agent },
       state: this.#state,
-      reason: this.#reason,
-      detail: this.#detail,
+      reason: this.#reason ?? this.#warning?.reason ?? null,
+      detail: this.#reason === null && this.#warning ? this.#warning.detail : this.#detail,
       since: toTimestamp(this.#sinceMs),
       updatedAt: toTimestamp(clock.now()),
       watched: this.#watched,

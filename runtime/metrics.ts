@@ -42,6 +42,7 @@ export const METRICS = Object.freeze({
   camera_state: gauge('1 for the state that the camera is in.', 'camera', 'state'),
   camera_restarts_total: counter('Restarts of the camera process.', 'camera'),
   camera_reconnects_total: counter('Sessions that ended, by reason code.', 'camera', 'reason'),
+  camera_cpu_seconds_total: counter('CPU time of the camera process.', 'camera'),
   camera_rss_bytes: gauge('Resident memory of the camera process.', 'camera'),
   camera_event_loop_delay_p99_seconds: gauge(
     '99th percentile of event-loop delay in the camera process over the last second.',
@@ -61,6 +62,14 @@ export const METRICS = Object.freeze({
   ),
   gate_open_seconds_total: counter('Seconds in which the motion gate was open.', 'camera'),
   gate_missed_objects_total: counter('Objects that shadow samples found while the gate was closed.', 'camera'),
+
+  cameras_unowned: gauge('Cameras that no living ingest agent has.'),
+  cameras_owned_twice: gauge('Cameras that more than one ingest agent runs.'),
+  camera_moves_total: counter('Cameras given to an agent, by reason.', 'reason'),
+  agents: gauge('Ingest agents heard of lately, by state.', 'state'),
+  agents_leading: gauge('Ingest agents that coordinate: 1 when all is well.'),
+  agent_cameras: gauge('Cameras that the agent runs.', 'agent'),
+  agent_clock_offset_seconds: gauge('Clock of the agent minus that of the machine that says so.', 'agent'),
 
   inference_seconds: histogram(
     'One run of the model.',
@@ -99,6 +108,10 @@ export const METRICS = Object.freeze({
   evidence_missing_total: counter('Evidence that could not be had, by reason.', 'kind', 'reason'),
   evidence_pending: gauge('Incident transitions whose evidence is not written yet.'),
   evidence_deleted_total: counter('Evidence objects removed by retention.', 'reason'),
+  evidence_spool_bytes: gauge('Bytes of evidence on disk here that wait for a store that is away.'),
+  evidence_spool_objects: gauge('Objects of evidence on disk here that wait for a store that is away.'),
+  store_available: gauge('0 while a store cannot be used.', 'store'),
+  state_rebuilds_total: counter('Times that the state store had lost records, which were read from the topics again.'),
   store_errors_total: counter('Failures of a store.', 'store', 'reason'),
   alerts_sent_total: counter('Messages delivered.', 'channel'),
   alerts_failed_total: counter('Delivery attempts that failed.', 'channel', 'reason'),

@@ -86,7 +86,26 @@ const rule: z.ZodType<types.RuleRecord> = z.object({
   severity,
 });
 
-const owner = z.object({ ...perCamera, agent: z.string(), at: timestamp });
+const owner: z.ZodType<types.CameraOwner> = z.object({ ...perCamera, agent: z.string(), at: timestamp });
+
+const agent: z.ZodType<types.AgentRecord> = z.object({
+  site: z.string(),
+  agent: z.string(),
+  at: timestamp,
+  seq: count,
+  state: z.enum(['running', 'draining', 'leaving', 'gone']),
+  leads: z.boolean(),
+  capacity: z.number().positive(),
+  cameras: z.record(z.string(), z.object({ epoch: count, cpu: z.number().min(0).nullable() })),
+});
+
+const agentOrder: z.ZodType<types.AgentOrder> = z.object({
+  site: z.string(),
+  agent: z.string(),
+  order: z.literal('drain'),
+  by: z.string(),
+  at: timestamp,
+});
 
 const status: z.ZodType<types.CameraStatus> = z.object({
   ...perCamera,
@@ -268,6 +287,8 @@ export const SCHEMAS = {
   'cameras.v1': camera,
   'rules.v1': rule,
   'camera.owners.v1': owner,
+  'agents.v1': agent,
+  'agent.orders.v1': agentOrder,
   'camera.status.v1': status,
   'camera.attention.v1': attention,
   'observations.v1': observation,

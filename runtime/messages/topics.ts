@@ -26,6 +26,11 @@ export const TOPICS = Object.freeze({
   cameras: spec('cameras.v1', 'compacted'),
   rules: spec('rules.v1', 'compacted'),
   owners: spec('camera.owners.v1', 'compacted'),
+  /** One partition, so that who sees its own record has seen all that were sent before. */
+  agents: spec('agents.v1', 'log', HOUR, 1),
+  agentOrders: spec('agent.orders.v1', 'compacted', 0, 1),
+  /** Carries nothing: whoever holds its partition coordinates. */
+  coordinator: spec('coordinator.v1', 'log', HOUR, 1),
   status: spec('camera.status.v1', 'compacted'),
   attention: spec('camera.attention.v1', 'compacted'),
   frames: spec('frames.v1', 'frames', 5 * 60_000),
@@ -49,7 +54,7 @@ export function topicSpec(name: string): TopicSpec | undefined {
   return BY_NAME.get(name);
 }
 
-/** Key of every per-camera record. */
+/** Key of every per-camera record, and of `agents.v1` and `agent.orders.v1` with an agent in the camera's place. */
 export function cameraKey(site: string, camera: string): string {
   return `${site}/${camera}`;
 }

@@ -154,6 +154,48 @@ export interface CameraStatus {
   media: { url: string } | null;
 }
 
+/** Value of `camera.owners.v1`, written by the coordinator. The record's offset is the owner's epoch. */
+export interface CameraOwner {
+  site: string;
+  camera: string;
+  agent: string;
+  at: Timestamp;
+}
+
+/**
+ * - `running`: takes cameras.
+ * - `draining`: gives its cameras away, a few at a time, because a person asked for it.
+ * - `leaving`: ends as soon as others have its cameras.
+ * - `gone`: its last record.
+ */
+export type AgentState = 'running' | 'draining' | 'leaving' | 'gone';
+
+/** Value of `agents.v1`: what an ingest agent says of itself, once a second. */
+export interface AgentRecord {
+  site: string;
+  agent: string;
+  /** Its wall clock when it said this. */
+  at: Timestamp;
+  /** Counts its records, from 0. */
+  seq: number;
+  state: AgentState;
+  /** Whether it is the one that gives cameras to agents. */
+  leads: boolean;
+  /** CPU seconds a second that it can spend on cameras. */
+  capacity: number;
+  /** What it runs: under which epoch, and CPU seconds a second that it costs, null while not measured. */
+  cameras: Record<string, { epoch: number; cpu: number | null }>;
+}
+
+/** Value of `agent.orders.v1`: what a person wants of an agent. */
+export interface AgentOrder {
+  site: string;
+  agent: string;
+  order: 'drain';
+  by: string;
+  at: Timestamp;
+}
+
 /** Value of `camera.attention.v1`: keep looking until then; the rate that the detectors can serve. */
 export interface CameraAttention {
   site: string;
