@@ -20,6 +20,9 @@ export interface MetricsServerOptions {
   ready: () => boolean;
 }
 
+/** Scrapers are few, and each needs one. */
+const MAX_CONNECTIONS = 128;
+
 /** `/metrics` of all roles in one answer, `/healthz` and `/readyz`; the last two for whoever asks. */
 export class MetricsServer implements Component {
   readonly name = 'metrics';
@@ -54,6 +57,7 @@ export class MetricsServer implements Component {
       });
       server.listen(bind.port, bind.host, resolve);
     });
+    server.maxConnections = MAX_CONNECTIONS;
     this.#server = server;
   }
 

@@ -7,7 +7,8 @@ import { encodeJson } from '../../runtime/messages/codec.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
 import type { Feedback, Mute } from '../../runtime/messages/types.ts';
 import type { RefusedEdit } from '../../runtime/refused_edit.ts';
-import type { ObjectStore } from '../../runtime/stores/objects/types.ts';
+import { type SpoolState, waiting } from '../../runtime/stores/objects/waiting.ts';
+import type { ObjectReader } from '../../runtime/stores/objects/types.ts';
 import type { StateReader, StoredIncident } from '../../runtime/stores/state/types.ts';
 import { toTimestamp } from '../../runtime/time.ts';
 import type { Access, AppEnv } from './access/access.ts';
@@ -21,7 +22,10 @@ export interface ApiOptions {
   version: string;
   clock: Clock;
   state: StateReader;
-  objects: ObjectStore;
+  objects: ObjectReader;
+  /** How long a link to the object store holds; 0: no links, the bytes go through the console. */
+  linkExpiresS: number;
+  evidence: () => SpoolState;
   producer: Producer;
   cameras: CameraViews;
   access: Access;
@@ -49,7 +53,7 @@ const cameraParam = z.object({ id: z.string().min(1).max(64) });
 
 /** The HTTP API of CONTRACTS, HTTP, with its OpenAPI document at `/openapi.json`. Paths begin with `/api/v1`. */
 export function createApi(options: ApiOptions): OpenAPIHono<AppEnv> {
-  const { site, state, objects, producer, clock, cameras } = options;
+  const { site, state, objects, linkExpiresS, producer, clock, cameras } = options;
   const api = new OpenAPIHono<AppEnv>({
     defaultHook: (result, c) => {
       if (result.success) return;
@@ -86,7 +90,8 @@ export function createApi(options: ApiOptions): OpenAPIHono<AppEnv> {
     async (c) => {
       const [refusedEdit, all] = await Promise.all([options.refusedEdit(), cameras.all()]);
       const now = toTimestamp(clock.now());
-      return c.json({ site, version: options.version, now, refusedEdit, cameras: all }, 200);
+      const evidence = waiting(options.evidence());
+      return c.json({ site, version: options.version, now, refusedEdit, evidence, cameras: all }, 200);
     },
   );
 
@@ -175,6 +180,7 @@ export function createApi(options: ApiOptions): OpenAPIHono<AppEnv> {
       request: { params: z.object({ id: z.string(), kind: z.enum(['snapshot', 'annotated', 'clip', 'record']) }) },
       responses: {
         200: { description: 'The file', content: { 'application/octet-stream': { schema: schemas.binary } } },
+        302: { description: 'Where the file is, for a while' },
         404: problem('No such incident or evidence'),
       },
     }),
@@ -182,6 +188,12 @@ export function createApi(options: ApiOptions): OpenAPIHono<AppEnv> {
       const { id, kind } = c.req.valid('param');
       const incident = await state.incident(id);
       const item = incident?.evidence.findLast((one) => one.kind === kind);
+      const link = item && linkExpiresS > 0 ? await objects.presign(item.key, linkExpiresS) : null;
+      if (link !== null) {
+        // So that a picture that is shown again comes from the browser's cache.
+        c.header('cache-control', `private, max-age=${Math.floor(linkExpiresS / 2)}`);
+        return c.redirect(link, 302);
+      }
       const bytes = item ? await objects.get(item.key) : undefined;
       if (!item || !bytes) return refuse(c, 404, `no ${kind} of this incident`);
       return c.body(new Uint8Array(bytes), 200, {

@@ -13,7 +13,8 @@ import type { Component } from '../../runtime/lifecycle.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { RefusedEdit } from '../../runtime/refused_edit.ts';
-import type { ObjectStore } from '../../runtime/stores/objects/types.ts';
+import { isAway, type ObjectReader } from '../../runtime/stores/objects/types.ts';
+import { NOTHING_WAITS, type SpoolState } from '../../runtime/stores/objects/waiting.ts';
 import type { StateReader } from '../../runtime/stores/state/types.ts';
 import { Access, type AppEnv } from './access/access.ts';
 import { Accounts } from './access/accounts.ts';
@@ -37,13 +38,20 @@ export interface ConsoleDeps {
 export interface ConsoleOptions extends Pick<ConsoleConfig, 'bind'>, Partial<Omit<ConsoleConfig, 'bind'>> {
   version: string;
   state: StateReader;
-  objects: ObjectStore;
+  /** Closed at stop. */
+  objects: ObjectReader;
+  /** Browsers are sent to the object store by links that hold so long. Default 0: they get the bytes from here. */
+  linkExpiresS?: number;
+  /** Whether evidence waits for its store. */
+  evidence?: () => SpoolState;
   /** Why the edited site file is not active. */
   refusedEdit: () => Promise<RefusedEdit | null>;
 }
 
 /** Each holds a connection and a queue. */
 const MAX_FOLLOWERS = 64;
+/** A browser opens six to a page. */
+const MAX_CONNECTIONS = 1_024;
 /** Judgements and mutes are small. */
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -64,7 +72,7 @@ export class Console implements Component {
   constructor(deps: ConsoleDeps, options: ConsoleOptions) {
     this.#deps = deps;
     this.#options = options;
-    const { state, refusedEdit } = options;
+    const { state, refusedEdit, evidence = () => NOTHING_WAITS } = options;
     this.#cameras = new CameraViews({ bus: deps.bus, site: deps.site, clock: deps.clock, state });
     this.#live = new Live({
       bus: deps.bus,
@@ -73,6 +81,7 @@ export class Console implements Component {
       state,
       cameras: this.#cameras,
       refusedEdit,
+      evidence,
     });
     this.#producer = deps.bus.producer();
     this.#accounts = options.accounts ? new Accounts(options.accounts, deps) : null;
@@ -95,8 +104,8 @@ export class Console implements Component {
     if (!isLoopback(host) && !this.#accounts) {
       throw new BanksmanError('CONFIG_BIND_REFUSED', { where: `console.bind ${host}:${port}` });
     }
-    await this.#accounts?.start();
     const pair = tls ? await readPair(tls) : undefined;
+    await this.#accounts?.start();
     await this.#cameras.start();
     this.#live.start();
     const app = this.#routes();
@@ -107,6 +116,7 @@ export class Console implements Component {
         const code = cause.code === 'EADDRINUSE' ? 'PORT_TAKEN' : 'INTERNAL';
         reject(new BanksmanError(code, { where: `console.bind ${host}:${port}`, cause }));
       });
+      server.maxConnections = MAX_CONNECTIONS;
       this.#server = server;
     });
     if (pair) this.#renewals = this.#followRenewals(pair);
@@ -124,6 +134,7 @@ export class Console implements Component {
     }
     await this.#cameras.stop();
     await this.#producer.close();
+    await this.#options.objects.close();
   }
 
   async #followRenewals(pair: Pair): Promise<void> {
@@ -137,6 +148,7 @@ export class Console implements Component {
   #routes(): Hono<AppEnv> {
     const { site, clock, log, metrics } = this.#deps;
     const { version, state, objects, refusedEdit, hosts = [], trusted_proxies: trustedProxies = [] } = this.#options;
+    const { linkExpiresS = 0, evidence = () => NOTHING_WAITS } = this.#options;
     const tls = Boolean(this.#options.tls);
     const app = new Hono<AppEnv>();
     const { hasAccounts } = this.#access;
@@ -144,12 +156,11 @@ export class Console implements Component {
     app.use(this.#access.middleware());
     app.use(bodyLimit({ maxSize: MAX_BODY_BYTES }));
     for (const [path, asset] of loadPage()) {
-      app.get(path, (c) =>
+      app.get(path, async (c) =>
         c.body(asset.body, 200, {
           'content-type': asset.contentType,
           'cache-control': 'no-cache',
-          'content-security-policy':
-            "default-src 'self'; img-src 'self' data:; style-src 'self'; frame-ancestors 'none'",
+          'content-security-policy': `default-src 'self'; img-src 'self' data:${await this.#pictureSource()}; style-src 'self'; frame-ancestors 'none'`,
         }),
       );
     }
@@ -166,6 +177,8 @@ export class Console implements Component {
         clock,
         state,
         objects,
+        linkExpiresS,
+        evidence,
         producer: this.#producer,
         cameras: this.#cameras,
         access: this.#access,
@@ -176,6 +189,7 @@ export class Console implements Component {
     app.notFound((c) => c.json({ error: 'no such address; see /openapi.json' }, 404));
     app.onError((error, c) => {
       if (error instanceof BanksmanError && error.code === 'USAGE') return c.json({ error: error.message }, 400);
+      if (isAway(error)) return c.json({ error: `evidence cannot be read now: ${error.message}` }, 503);
       if (error instanceof HTTPException && error.status < 500) {
         return c.json({ error: error.message || 'the request cannot be read' }, error.status);
       }
@@ -183,6 +197,14 @@ export class Console implements Component {
       return c.json({ error: 'the console could not answer; see its log' }, 500);
     });
     return app;
+  }
+
+  /** Where links to pictures lead, for the page's policy; empty where there are none or nobody knows yet. */
+  async #pictureSource(): Promise<string> {
+    const { objects, linkExpiresS = 0 } = this.#options;
+    if (linkExpiresS === 0) return '';
+    const link = await objects.presign('configs/policy.json', 60).catch(() => null);
+    return link === null ? '' : ` ${new URL(link).origin}`;
   }
 
   #events(app: Hono<AppEnv>): void {

@@ -3,6 +3,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { parseMessage } from '../../runtime/messages/schemas.ts';
 import type { RefusedEdit } from '../../runtime/refused_edit.ts';
+import { type SpoolState, waiting } from '../../runtime/stores/objects/waiting.ts';
 import type { StateReader, StoredIncident } from '../../runtime/stores/state/types.ts';
 import type { CameraViews } from './cameras.ts';
 
@@ -18,6 +19,7 @@ interface LiveDeps {
   state: StateReader;
   cameras: CameraViews;
   refusedEdit: () => Promise<RefusedEdit | null>;
+  evidence: () => SpoolState;
 }
 
 /** What a slow browser may have waiting before it is cut off; it reconnects and reads all again. */
@@ -96,7 +98,8 @@ export class Live {
   }
 
   async #sayCameras(): Promise<void> {
-    this.#sayChanged('site', 'site', JSON.stringify({ refusedEdit: await this.#deps.refusedEdit() }));
+    const refusedEdit = await this.#deps.refusedEdit();
+    this.#sayChanged('site', 'site', JSON.stringify({ refusedEdit, evidence: waiting(this.#deps.evidence()) }));
     const views = await this.#deps.cameras.all();
     const ids = new Set(views.map((view) => view.id));
     for (const view of views) this.#sayChanged(`camera ${view.id}`, 'camera', JSON.stringify(view));

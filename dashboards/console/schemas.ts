@@ -48,6 +48,10 @@ export const site = z
       .object({ at: time, why: z.string() })
       .nullable()
       .describe('The site file as it is now was refused: why. The one before it is active.'),
+    evidence: z
+      .object({ code: z.string(), message: z.string(), since: time, objects: z.number(), bytes: z.number() })
+      .nullable()
+      .describe('Why the evidence store cannot be used, and what waits on this machine for it.'),
     cameras: z.array(camera),
   })
   .openapi('Site');

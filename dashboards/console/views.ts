@@ -1,5 +1,7 @@
 /** What the API answers, shared with the page as types. Times are ISO 8601 UTC. */
+
 import type { CameraStatus, Incident, Mute, RefusedEdit } from '../../runtime/messages/types.ts';
+import type { EvidenceWaiting } from '../../runtime/stores/objects/waiting.ts';
 
 export interface CameraView extends Omit<CameraStatus, 'site' | 'camera'> {
   id: string;
@@ -18,6 +20,8 @@ export interface SiteView {
   now: string;
   /** Why the edited site file was refused; null where what it says is active. */
   refusedEdit: RefusedEdit | null;
+  /** Why evidence waits for its store; null where it does not. */
+  evidence: EvidenceWaiting | null;
   cameras: CameraView[];
 }
 

@@ -134,8 +134,10 @@ export class Up {
     return this.#console;
   }
 
-  async metrics(): Promise<string> {
-    const response = await fetch(this.#metrics ?? '');
+  /** What `/metrics` answers. @param token the fleet token, where there is one. */
+  async metrics(token?: string): Promise<string> {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const response = await fetch(this.#metrics ?? '', { headers });
     return response.text();
   }
 

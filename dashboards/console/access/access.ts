@@ -117,6 +117,8 @@ export class Access {
     this.#note(c, this.#sessions.find(id)?.name ?? null, 204, 'info');
     this.#sessions.close(id);
     deleteCookie(c, COOKIE, { path: '/', secure: c.get('client').secure });
+    // Pictures of incidents are kept for an hour.
+    c.header('clear-site-data', '"cache"');
   }
 
   refuse(c: Context, { status, error, waitS }: Refusal) {

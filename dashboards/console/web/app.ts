@@ -491,6 +491,16 @@ async function logout(): Promise<void> {
   location.assign('/login');
 }
 
+/** Incidents go on; only their pictures wait. */
+function drawWaiting(waiting: SiteView['evidence']): void {
+  const notice = find('evidence-waits', HTMLElement);
+  notice.hidden = waiting === null;
+  notice.textContent =
+    waiting === null
+      ? ''
+      : `The evidence store cannot be used since ${new Date(waiting.since).toLocaleTimeString()}: ${waiting.objects} files (${Math.ceil(waiting.bytes / 1e6)} MB) wait on this machine.\n${waiting.message}`;
+}
+
 /** An edit of the site file that is not active, until it is mended. */
 function drawRefused(refused: SiteView['refusedEdit']): void {
   const notice = find('refused', HTMLElement);
@@ -505,6 +515,7 @@ async function loadAll(): Promise<void> {
   const site = await getJson<SiteView>('/api/v1/cameras');
   elements.site.textContent = site.site;
   drawRefused(site.refusedEdit);
+  drawWaiting(site.evidence);
   for (const id of [...cameras.keys()]) {
     if (!site.cameras.some((camera) => camera.id === id)) {
       cameras.delete(id);
@@ -548,8 +559,9 @@ function follow(): void {
   });
   events.addEventListener('site', (event) => {
     heard();
-    const { refusedEdit }: Pick<SiteView, 'refusedEdit'> = JSON.parse(event.data);
+    const { refusedEdit, evidence }: Pick<SiteView, 'refusedEdit' | 'evidence'> = JSON.parse(event.data);
     drawRefused(refusedEdit);
+    drawWaiting(evidence);
   });
   events.addEventListener('removed', (event) => {
     heard();

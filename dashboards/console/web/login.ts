@@ -5,6 +5,8 @@ const error = document.getElementById('login-error');
 const token = document.getElementById('token');
 if (!(form instanceof HTMLFormElement && error && token instanceof HTMLInputElement)) throw new Error('no form');
 const submit = form.querySelector('button');
+// Before this script is there the form would be sent as forms are, which the console does not take.
+if (submit) submit.disabled = false;
 
 async function whyNot(response: Response): Promise<string> {
   const answer: { error?: string } = await response.json().catch(() => ({}));
