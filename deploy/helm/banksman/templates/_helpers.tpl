@@ -47,7 +47,7 @@ securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
   capabilities: { drop: [ALL] }
-{{- $secrets := concat .root.Values.secrets.all (get .root.Values.secrets .role | default list) }}
+{{- $secrets := concat .root.Values.secrets.all (get .root.Values.secrets .role | default (list)) }}
 {{- with $secrets }}
 envFrom:
   {{- range . }}
@@ -135,7 +135,7 @@ topologySpreadConstraints:
 {{- define "banksman.podMetadata" -}}
 labels: {{- include "banksman.labels" . | nindent 2 }}
 annotations:
-  banksman/site: {{ include "banksman.site" .root | sha256sum }}
+  banksman/site: {{ include "banksman.site" .root | sha256sum | quote }}
   {{- with .root.Values.podAnnotations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
