@@ -1,0 +1,117 @@
+/** Agents in processes of their own over one bus: who runs what, whatever happens to them. */
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { IngestFleet } from '../../test/fleet/ingest_fleet.ts';
+import { StallingProxy } from '../../test/fleet/stalling_proxy.ts';
+import { family, isAlive } from '../../test/processes.ts';
+import { until } from '../../test/wait.ts';
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 60_000 });
+
+const CAMERAS = ['c1', 'c2', 'c3', 'c4', 'c5', 'c6'];
+let fleet: IngestFleet;
+
+beforeEach(async () => {
+  fleet = new IngestFleet();
+  await fleet.start();
+});
+afterEach(() => fleet.stop());
+
+function of(agent: string): string[] {
+  return fleet.owned().get(agent) ?? [];
+}
+
+function leader(): string {
+  return fleet.living().find(({ record }) => record.leads)?.record.agent ?? '';
+}
+
+describe('agents', () => {
+  it('share cameras that come and go, and those of one that is killed or ends; nobody else is disturbed', async () => {
+    await fleet.addCameras(...CAMERAS);
+    for (const id of ['a', 'b', 'c']) fleet.launch(id);
+    await fleet.seen(CAMERAS, ['a', 'b', 'c']);
+    expect([...fleet.owned().values()].map((cameras) => cameras.length)).toEqual([2, 2, 2]);
+
+    await fleet.addCameras('c7');
+    await fleet.seen(['c7'], ['a', 'b', 'c']);
+    await fleet.removeCamera('c7');
+    await until('nobody to own it', () => fleet.ownerOf('c7') === undefined);
+    await until('nobody to run it', () => !fleet.living().some(({ record }) => 'c7' in record.cameras));
+    const statuses = fleet.bus.table('camera.status.v1');
+    await statuses.start();
+    await until('no status of it', () => statuses.get('yard/c7') === undefined);
+    await statuses.stop();
+
+    // The one that leads: another does at once.
+    const first = leader();
+    expect(first).not.toBe('');
+    const orphans = of(first);
+    const others = CAMERAS.filter((camera) => fleet.ownerOf(camera) !== first);
+    const left = ['a', 'b', 'c'].filter((id) => id !== first);
+    const [killedAt, runs] = [performance.now(), runsOf(others)];
+    await fleet.kill(first);
+    await until('other owners', () => of(first).length === 0);
+    expect(performance.now() - killedAt, 'ms until others own them').toBeLessThan(10_000);
+    await fleet.seen(orphans, left);
+    expect(left).toContain(leader());
+    await fleet.seen(others, left);
+    expect(runsOf(others)).toEqual(runs);
+
+    const [leaving = '', staying = ''] = left;
+    const cameras = of(leaving);
+    const from = performance.now();
+    expect(await fleet.end(leaving)).toBe(0);
+    expect(of(leaving)).toEqual([]);
+    await fleet.seen(cameras, [staying]);
+    for (const camera of cameras) expect(fleet.longestGapMs(camera, from)).toBeLessThan(10_000);
+    expect(fleet.living().map(({ record }) => record.agent)).toEqual([staying]);
+    expect(fleet.violations()).toEqual([]);
+  });
+
+  it('take the cameras of one that is cut off, which by then has stopped them', async () => {
+    await fleet.addCameras(...CAMERAS);
+    const proxy = new StallingProxy(join(fleet.dir, 'proxy.sock'), fleet.socket);
+    await proxy.start();
+    fleet.launch('a');
+    await until('a to lead', () => leader() === 'a');
+    fleet.launch('b', { busSocket: proxy.path });
+    await until('both', () => fleet.living().length === 2);
+    await fleet.addCameras('c7', 'c8', 'c9');
+    const all = [...CAMERAS, 'c7', 'c8', 'c9'];
+    await until('its share', () => of('b').length >= 3);
+    await fleet.seen(all, ['a', 'b']);
+    const processes = family(fleet.pidOf('b')).filter(({ pid }) => pid !== fleet.pidOf('b'));
+    expect(processes.length).toBeGreaterThanOrEqual(3);
+    proxy.stall();
+    await until('all to be owned by a', () => of('a').length === all.length);
+    await until('its cameras to have stopped', () => !processes.some(({ pid }) => isAlive(pid)));
+    await fleet.seen(all, ['a']);
+    expect(fleet.violations()).toEqual([]);
+    await fleet.kill('b');
+    await proxy.stop();
+  });
+
+  it('do the same when their clocks are half a minute apart', async () => {
+    await fleet.addCameras(...CAMERAS);
+    fleet.launch('slow', { skewMs: -30_000 });
+    fleet.launch('right');
+    fleet.launch('fast', { skewMs: 30_000 });
+    const all = ['slow', 'right', 'fast'];
+    await fleet.seen(CAMERAS, all);
+    expect(all.map((id) => of(id).length)).toEqual([2, 2, 2]);
+    const offsets = new Map(fleet.living().map(({ record, clockOffsetMs }) => [record.agent, clockOffsetMs]));
+    expect(Math.abs((offsets.get('fast') ?? 0) - 30_000)).toBeLessThan(1_000);
+    expect(Math.abs((offsets.get('slow') ?? 0) + 30_000)).toBeLessThan(1_000);
+    const orphans = of('fast');
+    const killedAt = performance.now();
+    await fleet.kill('fast');
+    await until('other owners', () => of('fast').length === 0);
+    expect(performance.now() - killedAt).toBeLessThan(10_000);
+    await fleet.seen(orphans, ['slow', 'right']);
+    expect(fleet.violations()).toEqual([]);
+  });
+});
+
+function runsOf(cameras: readonly string[]): Map<string, string | undefined> {
+  return new Map(cameras.map((camera) => [camera, fleet.sights.findLast((sight) => sight.camera === camera)?.runId]));
+}

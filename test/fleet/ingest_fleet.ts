@@ -1,0 +1,218 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectLocalBus } from '../../runtime/bus/local/client.ts';
+import { LocalBusServer } from '../../runtime/bus/local/server.ts';
+import type { Bus, Producer, Table } from '../../runtime/bus/types.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { followAgents } from '../../runtime/fleet/follow.ts';
+import { type KnownAgent, Roster } from '../../runtime/fleet/roster.ts';
+import { silentLogger } from '../../runtime/log.ts';
+import { encodeJson } from '../../runtime/messages/codec.ts';
+import { parseMessage } from '../../runtime/messages/schemas.ts';
+import { cameraKey } from '../../runtime/messages/topics.ts';
+import { cameraRecord } from '../ingest/camera_record.ts';
+import { family } from '../processes.ts';
+import { until } from '../wait.ts';
+import type { AgentProcessOptions } from './agent_process.ts';
+import { RtspStub } from './rtsp_stub.ts';
+
+/** One `quiet` of a camera's stand-in, as it came. */
+export interface Sight {
+  /** Monotonic ms of this process. */
+  at: number;
+  camera: string;
+  agent: string;
+  epoch: number;
+  runId: string;
+}
+
+/** Ingest agents in processes of their own over one bus, with stand-ins for cameras that say what they do. */
+export class IngestFleet {
+  readonly dir = mkdtempSync(join(tmpdir(), 'banksman-fleet-'));
+  readonly roster = new Roster('yard');
+  /** What cameras published, in the order of arrival. */
+  readonly sights: Sight[] = [];
+  /** Every record of `camera.owners.v1`: who was given a camera under which epoch. */
+  readonly given: { camera: string; agent: string; epoch: number }[] = [];
+  readonly #agents = new Map<string, ChildProcess>();
+  readonly #rtsp = new RtspStub();
+  readonly #over = new AbortController();
+  readonly #loops: Promise<void>[] = [];
+  #server: LocalBusServer | undefined;
+  #bus: Bus | undefined;
+  #producer: Producer | undefined;
+  #owners: Table | undefined;
+
+  async start(): Promise<void> {
+    await this.#rtsp.start();
+    this.#server = new LocalBusServer({ dataDir: this.dir });
+    await this.#server.start();
+    this.#bus = await connectLocalBus(this.socket);
+    this.#producer = this.bus.producer();
+    this.#owners = this.bus.table('camera.owners.v1');
+    await this.#owners.start();
+    const { signal } = this.#over;
+    this.#loops.push(
+      followAgents({ bus: this.bus, clock: systemClock, log: silentLogger }, this.roster, signal),
+      this.#followSights(signal),
+      this.#followOwners(signal),
+    );
+  }
+
+  async stop(): Promise<void> {
+    for (const id of [...this.#agents.keys()]) await this.kill(id);
+    this.#over.abort();
+    await Promise.all(this.#loops);
+    await this.#bus?.close();
+    await this.#server?.stop();
+    await this.#rtsp.stop();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  get socket(): string {
+    return this.#server?.socketPath ?? '';
+  }
+
+  get bus(): Bus {
+    if (!this.#bus) throw new Error('not started');
+    return this.#bus;
+  }
+
+  async addCameras(...names: string[]): Promise<void> {
+    const send = (name: string) => {
+      const value = encodeJson(cameraRecord({ camera: name, url: this.#rtsp.url(`/${name}`) }));
+      return this.#producer?.send('cameras.v1', { key: cameraKey('yard', name), value });
+    };
+    await Promise.all(names.map(send));
+  }
+
+  async removeCamera(name: string): Promise<void> {
+    await this.#producer?.send('cameras.v1', { key: cameraKey('yard', name), value: null });
+  }
+
+  /** Does not wait for it. */
+  launch(agentId: string, options: Partial<AgentProcessOptions> = {}): ChildProcess {
+    const dataDir = join(this.dir, agentId);
+    mkdirSync(dataDir, { recursive: true });
+    const all: AgentProcessOptions = { agentId, dataDir, busSocket: this.socket, skewMs: 0, ...options };
+    const child = fork(join(import.meta.dirname, 'agent_process.ts'), [JSON.stringify(all)], {
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      stdio: ['ignore', 'ignore', process.env['FLEET_LOG'] ? 'inherit' : 'ignore', 'ipc'],
+    });
+    this.#agents.set(agentId, child);
+    return child;
+  }
+
+  /** As a machine that loses power: the agent at once, its cameras with it. */
+  async kill(agentId: string): Promise<void> {
+    const child = this.#agents.get(agentId);
+    this.#agents.delete(agentId);
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const members = family(child.pid ?? 0);
+    const gone = once(child, 'exit');
+    for (const { pid } of members) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // ended by itself
+      }
+    }
+    await gone;
+  }
+
+  /** As asked to by whoever runs it. @returns its exit code. */
+  async end(agentId: string): Promise<number | null> {
+    const child = this.#agents.get(agentId);
+    if (!child) throw new Error(`no agent ${agentId}`);
+    const gone = once(child, 'exit');
+    child.send('stop');
+    await gone;
+    this.#agents.delete(agentId);
+    return child.exitCode;
+  }
+
+  pidOf(agentId: string): number {
+    return this.#agents.get(agentId)?.pid ?? 0;
+  }
+
+  living(): KnownAgent[] {
+    return this.roster.living(systemClock.monotonic());
+  }
+
+  /** Cameras by the agent that owns them, by the newest records. */
+  owned(): Map<string, string[]> {
+    const owned = new Map<string, string[]>();
+    for (const [, message] of this.#owners?.entries() ?? []) {
+      const { camera, agent } = parseMessage('camera.owners.v1', message);
+      owned.set(agent, [...(owned.get(agent) ?? []), camera]);
+    }
+    return owned;
+  }
+
+  ownerOf(camera: string): string | undefined {
+    return [...this.owned()].find(([, cameras]) => cameras.includes(camera))?.[0];
+  }
+
+  /** Waits until each of these cameras is seen anew, by an agent of these. */
+  async seen(cameras: readonly string[], agents: readonly string[], limitMs = 60_000): Promise<void> {
+    const from = this.sights.length;
+    const missing = new Set(cameras);
+    let at = from;
+    await until(
+      `sights of ${cameras.length} cameras by ${agents.join(', ')}`,
+      () => {
+        for (; at < this.sights.length; at++) {
+          const sight = this.sights[at];
+          if (sight && agents.includes(sight.agent)) missing.delete(sight.camera);
+        }
+        if (missing.size > 0) throw new Error(`missing: ${[...missing].slice(0, 5).join(', ')} (${missing.size})`);
+        return true;
+      },
+      limitMs,
+    );
+  }
+
+  /** What never may be: two agents under one epoch, or a camera run by somebody whom nobody gave it. */
+  violations(): string[] {
+    const byEpoch = new Map<string, string>();
+    const found: string[] = [];
+    for (const { camera, agent, epoch } of this.given) byEpoch.set(`${camera} ${epoch}`, agent);
+    for (const { camera, agent, epoch } of this.sights) {
+      const owner = byEpoch.get(`${camera} ${epoch}`);
+      if (owner !== agent) found.push(`${camera} ${epoch}: published by ${agent}, given to ${owner}`);
+    }
+    return [...new Set(found)];
+  }
+
+  /** Longest time without sight of a camera since `from` (monotonic ms), up to now. */
+  longestGapMs(camera: string, from: number): number {
+    let last = from;
+    let longest = 0;
+    for (const { camera: of, at } of this.sights) {
+      if (of !== camera || at < from) continue;
+      longest = Math.max(longest, at - last);
+      last = at;
+    }
+    return Math.max(longest, performance.now() - last);
+  }
+
+  async #followSights(signal: AbortSignal): Promise<void> {
+    for await (const message of this.bus.tail('observations.v1', 'latest', { signal })) {
+      const agent = message.headers['agent'];
+      if (agent === undefined) continue;
+      const { camera, epoch, runId } = parseMessage('observations.v1', message);
+      this.sights.push({ at: performance.now(), camera, agent, epoch, runId });
+    }
+  }
+
+  async #followOwners(signal: AbortSignal): Promise<void> {
+    for await (const message of this.bus.tail('camera.owners.v1', 'latest', { signal })) {
+      if (message.value === null) continue;
+      const { camera, agent } = parseMessage('camera.owners.v1', message);
+      this.given.push({ camera, agent, epoch: message.offset });
+    }
+  }
+}
