@@ -12,6 +12,7 @@ import type { Logger } from '../runtime/log.ts';
 import { reportProcess } from '../runtime/process_metrics.ts';
 import { PrometheusMetrics } from '../runtime/prometheus.ts';
 import { type RoleToSupervisor, runRole } from '../runtime/role.ts';
+import { withOwnMetrics } from './own_metrics.ts';
 import { commandLogger } from './terminal_log.ts';
 import { VERSION } from './version.ts';
 
@@ -129,7 +130,7 @@ export async function runRoleCommand(
     const code = await runRole({
       name,
       log,
-      components,
+      components: withOwnMetrics(components, { ...context, config: active.config }),
       metricsAsJson: () => metrics.registry.getMetricsAsJSON(),
       ...(addresses ? { addresses } : {}),
     });

@@ -1,0 +1,54 @@
+import { listedBind } from '../config/formats.ts';
+import type { SiteConfig } from '../config/site.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { BanksmanError } from '../runtime/errors.ts';
+import type { Component } from '../runtime/lifecycle.ts';
+import type { PrometheusMetrics } from '../runtime/prometheus.ts';
+import { MetricsServer } from '../supervisor/metrics_server.ts';
+
+/** Several roles of a fleet on one machine cannot have the one address of the site file. */
+const BIND = 'BANKSMAN_METRICS_BIND';
+
+/**
+ * A role of a fleet answers `/metrics`, `/healthz` and `/readyz` itself; under `up`, and beside one, the supervisor
+ * does, unless the environment gives the role an address.
+ * @returns the components with what serves these around them: alive before the first starts, ready after the last.
+ * @throws BanksmanError USAGE for an address that is none.
+ */
+export function withOwnMetrics(
+  components: Component[],
+  {
+    config,
+    supervised,
+    metrics,
+    clock,
+  }: { config: SiteConfig; supervised: boolean; metrics: PrometheusMetrics; clock: Clock },
+): Component[] {
+  const given = process.env[BIND];
+  const bus: string = config.bus.type;
+  if (supervised || (given === undefined && bus === 'local')) return components;
+  const bind = given === undefined ? config.metrics.bind : listedBind(given);
+  if (!bind) {
+    const mend = 'Write it as 127.0.0.1:9465; port 0 is any that is free.';
+    throw new BanksmanError('USAGE', { where: BIND, message: 'this is not HOST:PORT', mend });
+  }
+  let ready = false;
+  const server = new MetricsServer({
+    bind,
+    open: config.metrics.open,
+    fleetToken: config.fleet.token,
+    clock,
+    collect: async () => [await metrics.registry.getMetricsAsJSON()],
+    ready: () => ready,
+  });
+  const mark: Component = {
+    name: 'ready',
+    start: async () => {
+      ready = true;
+    },
+    stop: async () => {
+      ready = false;
+    },
+  };
+  return [server, ...components, mark];
+}
