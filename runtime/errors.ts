@@ -300,6 +300,21 @@ export const ERRORS = Object.freeze({
     'the clock of this machine is too far from that of the evidence store',
     'Let NTP set the clock.',
   ),
+  REDIS_UNREACHABLE: spec(
+    true,
+    'Redis does not answer',
+    'Check the server and state.redis; what is not stored yet waits on the bus, and nothing is lost.',
+  ),
+  REDIS_UNAUTHORIZED: spec(
+    true,
+    'Redis refused user or password',
+    'Set username and password of state.redis right; banksman reads them again by itself.',
+  ),
+  REDIS_TLS: spec(
+    true,
+    'the TLS connection to Redis failed',
+    'Check the certificate; set state.redis.tls.ca_file for your own authority.',
+  ),
   EVIDENCE_FRAME_GONE: spec(
     false,
     'the frame of an incident is no longer retained',

@@ -7,8 +7,9 @@ import { encodeJson } from '../../runtime/messages/codec.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
 import type { Feedback, Mute } from '../../runtime/messages/types.ts';
 import type { RefusedEdit } from '../../runtime/refused_edit.ts';
-import { type SpoolState, waiting } from '../../runtime/stores/objects/waiting.ts';
 import type { ObjectReader } from '../../runtime/stores/objects/types.ts';
+import { type SpoolState, waiting } from '../../runtime/stores/objects/waiting.ts';
+import { isStoreAway } from '../../runtime/stores/state/away.ts';
 import type { StateReader, StoredIncident } from '../../runtime/stores/state/types.ts';
 import { toTimestamp } from '../../runtime/time.ts';
 import type { Access, AppEnv } from './access/access.ts';
@@ -16,6 +17,7 @@ import { securedDocument } from './access/openapi.ts';
 import { addSessionRoutes } from './access/session_routes.ts';
 import type { CameraViews } from './cameras.ts';
 import * as schemas from './schemas.ts';
+import type { StoreWatch } from './store_watch.ts';
 
 export interface ApiOptions {
   site: string;
@@ -28,6 +30,7 @@ export interface ApiOptions {
   evidence: () => SpoolState;
   producer: Producer;
   cameras: CameraViews;
+  store: StoreWatch;
   access: Access;
   refusedEdit: () => Promise<RefusedEdit | null>;
 }
@@ -70,11 +73,14 @@ export function createApi(options: ApiOptions): OpenAPIHono<AppEnv> {
     return record;
   };
 
-  /** Until the state sink has stored it, or the time is up. */
+  /** Until the state sink has stored it, or the time is up. It is on the bus: a store that is away only delays it. */
   const seen = async <T>(look: () => Promise<T | undefined>): Promise<T | undefined> => {
     const end = clock.monotonic() + EFFECT_MS;
     for (;;) {
-      const found = await look();
+      const found = await look().catch((error: unknown) => {
+        if (!isStoreAway(error)) throw error;
+        return undefined;
+      });
       if (found !== undefined || clock.monotonic() > end) return found;
       await clock.sleep(50);
     }
@@ -88,10 +94,14 @@ export function createApi(options: ApiOptions): OpenAPIHono<AppEnv> {
       responses: { 200: json(schemas.site, 'The cameras, sorted by id') },
     }),
     async (c) => {
-      const [refusedEdit, all] = await Promise.all([options.refusedEdit(), cameras.all()]);
+      const [refusedEdit, stateStore, all] = await Promise.all([
+        options.refusedEdit(),
+        options.store.look(),
+        cameras.all(),
+      ]);
       const now = toTimestamp(clock.now());
       const evidence = waiting(options.evidence());
-      return c.json({ site, version: options.version, now, refusedEdit, evidence, cameras: all }, 200);
+      return c.json({ site, version: options.version, now, refusedEdit, evidence, stateStore, cameras: all }, 200);
     },
   );
 

@@ -1,9 +1,10 @@
 import type { Bus, Table } from '../../runtime/bus/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { ERRORS, isErrorCode } from '../../runtime/errors.ts';
+import { type BanksmanError, ERRORS, isErrorCode } from '../../runtime/errors.ts';
 import { parseMessage } from '../../runtime/messages/schemas.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
 import type { CameraRecord, CameraStatus } from '../../runtime/messages/types.ts';
+import { isStoreAway } from '../../runtime/stores/state/away.ts';
 import { type CameraLive, isWatched, type StateReader } from '../../runtime/stores/state/types.ts';
 import { toTimestamp } from '../../runtime/time.ts';
 import type { CameraView } from './views.ts';
@@ -13,12 +14,19 @@ const STATUS_LIMIT_MS = 15_000;
 /** More open incidents than this are counted as this many. */
 const OPEN_LIMIT = 500;
 
+/** What the store said. */
+interface Known {
+  byCamera: Map<string, CameraLive>;
+  openOf: Map<string, number>;
+}
+
 /** Every configured camera as people see it: configuration, live state and open incidents in one. */
 export class CameraViews {
   readonly #site: string;
   readonly #clock: Clock;
   readonly #state: StateReader;
   readonly #table: Table;
+  #known: Known = { byCamera: new Map(), openOf: new Map() };
 
   constructor(deps: { bus: Bus; site: string; clock: Clock; state: StateReader }) {
     this.#site = deps.site;
@@ -35,22 +43,35 @@ export class CameraViews {
     return this.#table.stop();
   }
 
-  /** Sorted by id. */
+  /** Sorted by id. While the store is away: what was known last, and that nobody can tell more. */
   async all(): Promise<CameraView[]> {
-    const [live, open] = await Promise.all([
-      this.#state.cameras(this.#site),
-      this.#state.incidents({ site: this.#site, state: ['open', 'unobserved'], limit: OPEN_LIMIT }),
-    ]);
-    const byCamera = new Map(live.map((camera) => [camera.camera, camera]));
-    const openOf = new Map<string, number>();
-    for (const { camera } of open.incidents) openOf.set(camera, (openOf.get(camera) ?? 0) + 1);
+    let away: BanksmanError | undefined;
+    try {
+      this.#known = await this.#read();
+    } catch (error) {
+      if (!isStoreAway(error)) throw error;
+      away = error;
+    }
+    const { byCamera, openOf } = this.#known;
     const views: CameraView[] = [];
     for (const [key, message] of this.#table.entries()) {
       if (!key.startsWith(`${this.#site}/`)) continue;
       const camera = parseMessage('cameras.v1', message);
-      views.push(cameraView(camera, byCamera.get(camera.camera), openOf.get(camera.camera) ?? 0, this.#clock.now()));
+      const now = this.#clock.now();
+      const [live, open] = [byCamera.get(camera.camera), openOf.get(camera.camera) ?? 0];
+      views.push(away ? untold(camera, live, open, away, now) : cameraView(camera, live, open, now));
     }
     return views.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  async #read(): Promise<Known> {
+    const [live, open] = await Promise.all([
+      this.#state.cameras(this.#site),
+      this.#state.incidents({ site: this.#site, state: ['open', 'unobserved'], limit: OPEN_LIMIT }),
+    ]);
+    const openOf = new Map<string, number>();
+    for (const { camera } of open.incidents) openOf.set(camera, (openOf.get(camera) ?? 0) + 1);
+    return { byCamera: new Map(live.map((camera) => [camera.camera, camera])), openOf };
   }
 
   isConfigured(camera: string): boolean {
@@ -76,6 +97,19 @@ export function cameraView(
       : null,
     openIncidents,
   };
+}
+
+/** As it was when the store could be read last; green it is not, because nobody can tell. */
+function untold(
+  camera: Pick<CameraRecord, 'camera' | 'detect_within_s'>,
+  live: CameraLive | undefined,
+  openIncidents: number,
+  { code, mend }: BanksmanError,
+  nowMs: number,
+): CameraView {
+  const readAt = live?.status ? Date.parse(live.status.updatedAt) : nowMs;
+  const view = cameraView(camera, live, openIncidents, readAt);
+  return { ...view, watched: false, reason: code, detail: 'not known now: the state store cannot be read', mend };
 }
 
 /** A state that nobody refreshes any more is not believed. */

@@ -15,6 +15,7 @@ import type { Metrics } from '../../runtime/metrics.ts';
 import type { RefusedEdit } from '../../runtime/refused_edit.ts';
 import { isAway, type ObjectReader } from '../../runtime/stores/objects/types.ts';
 import { NOTHING_WAITS, type SpoolState } from '../../runtime/stores/objects/waiting.ts';
+import { isStoreAway } from '../../runtime/stores/state/away.ts';
 import type { StateReader } from '../../runtime/stores/state/types.ts';
 import { Access, type AppEnv } from './access/access.ts';
 import { Accounts } from './access/accounts.ts';
@@ -25,6 +26,7 @@ import { CameraViews } from './cameras.ts';
 import { guard } from './guard.ts';
 import { Live } from './live.ts';
 import { loadPage } from './page.ts';
+import { StoreWatch } from './store_watch.ts';
 
 export interface ConsoleDeps {
   bus: Bus;
@@ -61,6 +63,7 @@ export class Console implements Component {
   readonly #deps: ConsoleDeps;
   readonly #options: ConsoleOptions;
   readonly #cameras: CameraViews;
+  readonly #store: StoreWatch;
   readonly #live: Live;
   readonly #producer: Producer;
   readonly #accounts: Accounts | null;
@@ -74,6 +77,7 @@ export class Console implements Component {
     this.#options = options;
     const { state, refusedEdit, evidence = () => NOTHING_WAITS } = options;
     this.#cameras = new CameraViews({ bus: deps.bus, site: deps.site, clock: deps.clock, state });
+    this.#store = new StoreWatch({ state, clock: deps.clock, log: deps.log });
     this.#live = new Live({
       bus: deps.bus,
       clock: deps.clock,
@@ -82,6 +86,7 @@ export class Console implements Component {
       cameras: this.#cameras,
       refusedEdit,
       evidence,
+      store: this.#store,
     });
     this.#producer = deps.bus.producer();
     this.#accounts = options.accounts ? new Accounts(options.accounts, deps) : null;
@@ -166,8 +171,11 @@ export class Console implements Component {
     }
     app.get('/healthz', (c) => c.text('ok\n'));
     app.get('/readyz', async (c) => {
-      await state.mutes();
-      return c.text('ready\n');
+      // Not a reason to be taken out of service: all consoles would be, and nobody could see why.
+      const trouble = await this.#store.look();
+      return c.text(
+        trouble ? `degraded: state store ${trouble.state} ${trouble.code ?? ''} ${trouble.message}\n` : 'ready\n',
+      );
     });
     app.route(
       '/',
@@ -181,6 +189,7 @@ export class Console implements Component {
         evidence,
         producer: this.#producer,
         cameras: this.#cameras,
+        store: this.#store,
         access: this.#access,
         refusedEdit,
       }),
@@ -189,6 +198,10 @@ export class Console implements Component {
     app.notFound((c) => c.json({ error: 'no such address; see /openapi.json' }, 404));
     app.onError((error, c) => {
       if (error instanceof BanksmanError && error.code === 'USAGE') return c.json({ error: error.message }, 400);
+      if (isStoreAway(error)) {
+        c.header('retry-after', '5');
+        return c.json({ error: `what is stored cannot be read now: ${error.message}` }, 503);
+      }
       if (isAway(error)) return c.json({ error: `evidence cannot be read now: ${error.message}` }, 503);
       if (error instanceof HTTPException && error.status < 500) {
         return c.json({ error: error.message || 'the request cannot be read' }, error.status);

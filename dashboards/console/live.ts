@@ -6,6 +6,7 @@ import type { RefusedEdit } from '../../runtime/refused_edit.ts';
 import { type SpoolState, waiting } from '../../runtime/stores/objects/waiting.ts';
 import type { StateReader, StoredIncident } from '../../runtime/stores/state/types.ts';
 import type { CameraViews } from './cameras.ts';
+import type { StoreWatch } from './store_watch.ts';
 
 export interface LiveMessage {
   event: 'site' | 'camera' | 'removed' | 'incident' | 'ping';
@@ -20,6 +21,7 @@ interface LiveDeps {
   cameras: CameraViews;
   refusedEdit: () => Promise<RefusedEdit | null>;
   evidence: () => SpoolState;
+  store: StoreWatch;
 }
 
 /** What a slow browser may have waiting before it is cut off; it reconnects and reads all again. */
@@ -27,19 +29,23 @@ const MAX_WAITING = 1_000;
 const CAMERAS_MS = 1_000;
 const INCIDENTS_MS = 250;
 const PING_MS = 4_000;
+/** What a page shows before anybody asks for more. */
+const FIRST_PAGE = 100;
 /** The sink stores a moment after the record is on the bus; after this long it is not coming. */
 const DIRTY_LIMIT_MS = 15_000;
 
 /**
- * Watches the store for everybody who follows `/api/v1/events` and says what changed. Topics only
- * tell *which* incident to read again: what is shown is always what is stored.
+ * Watches the store for everybody who follows `/api/v1/events` and says what changed. Topics, or the store itself
+ * where it can, only tell *which* incident to read again: what is shown is always what is stored.
  */
 export class Live {
   readonly #deps: LiveDeps;
   readonly #followers = new Set<Follower>();
-  /** Incidents to read again, with the time when that was noticed. */
+  /** Incidents to read again, with the time when that was noticed: long ago where it is in the store by now. */
   readonly #dirty = new Map<string, number>();
   readonly #said = new Map<string, string>();
+  /** Where the store's own list of changes was read to. */
+  #cursor: string | undefined;
   readonly #abort = new AbortController();
   readonly #loops: Promise<void>[] = [];
 
@@ -48,7 +54,11 @@ export class Live {
   }
 
   start(): void {
-    for (const topic of ['incidents.v1', 'evidence.v1', 'feedback.v1'] as const) this.#loops.push(this.#follow(topic));
+    if (this.#deps.state.changed) this.#loops.push(this.#every(INCIDENTS_MS, () => this.#askStore(), true));
+    else {
+      const topics = ['incidents.v1', 'evidence.v1', 'feedback.v1'] as const;
+      for (const topic of topics) this.#loops.push(this.#follow(topic));
+    }
     this.#loops.push(this.#every(CAMERAS_MS, () => this.#sayCameras()));
     this.#loops.push(this.#every(INCIDENTS_MS, () => this.#sayIncidents()));
     this.#loops.push(this.#every(PING_MS, async () => this.#say({ event: 'ping', data: '{}' })));
@@ -80,13 +90,31 @@ export class Live {
     }
   }
 
-  async #every(ms: number, run: () => Promise<void>): Promise<void> {
+  /** A store that says what changed is asked: it says so when it can be read, and whichever console asks. */
+  async #askStore(): Promise<void> {
+    const { state } = this.#deps;
+    const cursor = this.#cursor;
+    // While it is away changes may be forgotten: then everything that is shown first is read again.
+    this.#cursor = undefined;
+    const changed = await state.changed?.(cursor ?? null);
+    if (!changed) return;
+    const ids = [...changed.ids];
+    if (changed.all || cursor === undefined) {
+      const { incidents } = await state.incidents({ limit: FIRST_PAGE });
+      ids.push(...incidents.map(({ id }) => id));
+    }
+    this.#cursor = changed.cursor;
+    // Whoever comes to follow reads everything first.
+    if (this.#followers.size > 0) for (const id of ids) this.#dirty.set(id, Number.NEGATIVE_INFINITY);
+  }
+
+  async #every(ms: number, run: () => Promise<void>, always = false): Promise<void> {
     const { clock, log } = this.#deps;
     const { signal } = this.#abort;
     let failed = false;
     while (!signal.aborted) {
       await clock.sleep(ms, signal);
-      if (signal.aborted || this.#followers.size === 0) continue;
+      if (signal.aborted || (this.#followers.size === 0 && !always)) continue;
       try {
         await run();
         failed = false;
@@ -98,8 +126,9 @@ export class Live {
   }
 
   async #sayCameras(): Promise<void> {
-    const refusedEdit = await this.#deps.refusedEdit();
-    this.#sayChanged('site', 'site', JSON.stringify({ refusedEdit, evidence: waiting(this.#deps.evidence()) }));
+    const { refusedEdit, evidence, store } = this.#deps;
+    const site = { refusedEdit: await refusedEdit(), evidence: waiting(evidence()), stateStore: await store.look() };
+    this.#sayChanged('site', 'site', JSON.stringify(site));
     const views = await this.#deps.cameras.all();
     const ids = new Set(views.map((view) => view.id));
     for (const view of views) this.#sayChanged(`camera ${view.id}`, 'camera', JSON.stringify(view));

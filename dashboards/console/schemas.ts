@@ -52,6 +52,10 @@ export const site = z
       .object({ code: z.string(), message: z.string(), since: time, objects: z.number(), bytes: z.number() })
       .nullable()
       .describe('Why the evidence store cannot be used, and what waits on this machine for it.'),
+    stateStore: z
+      .object({ state: z.enum(['away', 'rebuilding']), code: z.string().nullable(), message: z.string(), since: time })
+      .nullable()
+      .describe('Why cameras and incidents cannot be relied on now: their store is away, or had lost records.'),
     cameras: z.array(camera),
   })
   .openapi('Site');

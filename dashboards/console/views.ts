@@ -14,6 +14,16 @@ export interface CameraView extends Omit<CameraStatus, 'site' | 'camera'> {
   openIncidents: number;
 }
 
+/** Why what is shown cannot be relied on. */
+export interface StateStoreTrouble {
+  /** `rebuilding`: it answers, and what is missing is being read from the topics. */
+  state: 'away' | 'rebuilding';
+  /** Error code while it is away. */
+  code: string | null;
+  message: string;
+  since: string;
+}
+
 export interface SiteView {
   site: string;
   version: string;
@@ -22,6 +32,8 @@ export interface SiteView {
   refusedEdit: RefusedEdit | null;
   /** Why evidence waits for its store; null where it does not. */
   evidence: EvidenceWaiting | null;
+  /** What is wrong with the store that all of this is read from; null where nothing is. */
+  stateStore: StateStoreTrouble | null;
   cameras: CameraView[];
 }
 

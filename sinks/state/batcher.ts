@@ -1,13 +1,17 @@
 import { Backoff } from '../../runtime/backoff.ts';
+import type { Message } from '../../runtime/bus/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { BanksmanError } from '../../runtime/errors.ts';
-import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
+import { isStoreAway } from '../../runtime/stores/state/away.ts';
 import type { StateChange, StateStore } from '../../runtime/stores/state/types.ts';
-import { Trouble } from '../trouble.ts';
+import type { Trouble } from '../trouble.ts';
+import type { Ledger } from './ledger.ts';
 
 export interface Write {
-  change: StateChange;
+  message: Message;
+  /** Undefined for a record that is no news: it is acknowledged in its turn. */
+  change: StateChange | undefined;
   /** Called once the change is durable. */
   done(): void;
   /** Called when the store takes others but not this; resolves when it is put aside. */
@@ -16,9 +20,12 @@ export interface Write {
 
 export interface BatcherOptions {
   store: StateStore;
+  ledger: Ledger;
+  trouble: Trouble;
+  /** The store has lost something that it had. */
+  onBehind: () => void;
   clock: Clock;
   metrics: Metrics;
-  log: Logger;
   /** How long changes are gathered into one transaction. */
   gatherMs: number;
   maxBatch: number;
@@ -29,7 +36,6 @@ const MAX_REFUSALS = 5;
 /** Gathers changes into transactions. Holds what the store cannot take, and tries again. */
 export class Batcher {
   readonly #options: BatcherOptions;
-  readonly #trouble: Trouble;
   readonly #stopping = new AbortController();
   readonly #refusals = new WeakMap<Write, number>();
   #pending: Write[] = [];
@@ -37,7 +43,6 @@ export class Batcher {
 
   constructor(options: BatcherOptions) {
     this.#options = options;
-    this.#trouble = new Trouble(options.log, 'the state store');
   }
 
   add(write: Write): void {
@@ -55,7 +60,7 @@ export class Batcher {
 
   async #run(): Promise<void> {
     const { clock, gatherMs, maxBatch } = this.#options;
-    const backoff = new Backoff({ minMs: 500, maxMs: 10_000 });
+    const backoff = new Backoff({ minMs: 500, maxMs: 5_000 });
     while (this.#pending.length > 0) {
       if (this.#pending.length < maxBatch) await clock.sleep(gatherMs, this.#stopping.signal);
       const batch = this.#pending.slice(0, maxBatch);
@@ -74,11 +79,12 @@ export class Batcher {
   async #write(batch: readonly Write[]): Promise<readonly Write[]> {
     try {
       await this.#apply(batch);
-      this.#trouble.end();
+      this.#options.trouble.end();
+      this.#options.metrics.set('store_available', 1, { store: 'state' });
       return [];
     } catch (error) {
       this.#failed(error);
-      return isFull(error) ? batch : this.#oneByOne(batch);
+      return isStoreAway(error) ? batch : this.#oneByOne(batch);
     }
   }
 
@@ -86,16 +92,18 @@ export class Batcher {
   async #oneByOne(batch: readonly Write[]): Promise<readonly Write[]> {
     const left: Write[] = [];
     const errors = new Map<Write, unknown>();
+    let went = false;
     for (const write of batch) {
       try {
         await this.#apply([write]);
+        went ||= write.change !== undefined;
       } catch (error) {
-        if (!isFull(error)) errors.set(write, error);
+        if (!isStoreAway(error)) errors.set(write, error);
         left.push(write);
       }
     }
     // Only a change that went through shows that it is not the store.
-    if (left.length === batch.length) return batch;
+    if (!went) return left;
     for (const [write, error] of errors) {
       const times = (this.#refusals.get(write) ?? 0) + 1;
       this.#refusals.set(write, times);
@@ -107,19 +115,23 @@ export class Batcher {
   }
 
   async #apply(writes: readonly Write[]): Promise<void> {
-    const changes = writes.map((write) => write.change);
-    const { stale } = await this.#options.store.apply(changes);
-    if (stale > 0) this.#options.metrics.inc('records_stale_total', { reason: 'state' }, stale);
+    const { store, ledger, metrics, onBehind } = this.#options;
+    const changes = writes.flatMap(({ change }) => change ?? []);
+    const { stale, behind } = await ledger.alone(async () => {
+      const taken = ledger.next(writes.map(({ message }) => message));
+      const result = await store.apply(changes, taken);
+      ledger.took(taken);
+      return result;
+    });
+    if (behind) onBehind();
+    if (stale > 0) metrics.inc('records_stale_total', { reason: 'state' }, stale);
     for (const write of writes) write.done();
   }
 
   #failed(error: unknown): void {
     const code = error instanceof BanksmanError ? error.code : 'INTERNAL';
     this.#options.metrics.inc('store_errors_total', { store: 'state', reason: code });
-    this.#trouble.begin(code, { err: error });
+    this.#options.metrics.set('store_available', 0, { store: 'state' });
+    this.#options.trouble.begin(code, { err: error });
   }
-}
-
-function isFull(error: unknown): boolean {
-  return error instanceof BanksmanError && error.code === 'STORE_FULL';
 }

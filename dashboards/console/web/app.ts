@@ -491,6 +491,25 @@ async function logout(): Promise<void> {
   location.assign('/login');
 }
 
+/** Of an event `site`. */
+type SiteNews = Pick<SiteView, 'refusedEdit' | 'evidence' | 'stateStore'>;
+
+let storeInTrouble = false;
+
+/** Nothing is lost, but what is shown may be old or not all. When it is over, everything is read again. */
+function drawStore(trouble: SiteView['stateStore']): void {
+  const notice = find('state-store', HTMLElement);
+  notice.hidden = trouble === null;
+  if (trouble) {
+    const what =
+      trouble.state === 'away'
+        ? 'The state store cannot be read: what you see is as it was, and incidents come when it is back.'
+        : 'The state store is being filled again: some cameras and incidents are missing yet.';
+    notice.textContent = `${what} Since ${new Date(trouble.since).toLocaleTimeString()}.\n${trouble.message}`;
+  } else if (storeInTrouble) void loadAll().catch(() => undefined);
+  storeInTrouble = trouble !== null;
+}
+
 /** Incidents go on; only their pictures wait. */
 function drawWaiting(waiting: SiteView['evidence']): void {
   const notice = find('evidence-waits', HTMLElement);
@@ -516,6 +535,8 @@ async function loadAll(): Promise<void> {
   elements.site.textContent = site.site;
   drawRefused(site.refusedEdit);
   drawWaiting(site.evidence);
+  storeInTrouble = false;
+  drawStore(site.stateStore);
   for (const id of [...cameras.keys()]) {
     if (!site.cameras.some((camera) => camera.id === id)) {
       cameras.delete(id);
@@ -530,7 +551,8 @@ async function loadAll(): Promise<void> {
   if (site.cameras.length === 0)
     elements.cameras.replaceChildren(make('p', 'empty', 'No cameras in the site file yet.'));
   drawTotals();
-  await Promise.all([loadIncidents(false), loadMutes()]);
+  const rest = Promise.all([loadIncidents(false), loadMutes()]);
+  await (site.stateStore === null ? rest : rest.catch(() => undefined));
 }
 
 function follow(): void {
@@ -559,9 +581,10 @@ function follow(): void {
   });
   events.addEventListener('site', (event) => {
     heard();
-    const { refusedEdit, evidence }: Pick<SiteView, 'refusedEdit' | 'evidence'> = JSON.parse(event.data);
+    const { refusedEdit, evidence, stateStore }: SiteNews = JSON.parse(event.data);
     drawRefused(refusedEdit);
     drawWaiting(evidence);
+    drawStore(stateStore);
   });
   events.addEventListener('removed', (event) => {
     heard();

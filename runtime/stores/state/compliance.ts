@@ -16,6 +16,8 @@ export interface StateUnderTest {
   store: StateStore;
   /** Another connection, as another process has it. */
   reader: StateReader;
+  /** A second writer, where the kind allows several. */
+  other?: StateStore;
   cleanUp(): Promise<void>;
 }
 
@@ -95,7 +97,7 @@ export function stateStoreCompliance(name: string, make: () => Promise<StateUnde
     it('refuses a status of an owner from before', async () => {
       await store.apply([{ kind: 'status', status: sampleStatus({ epoch: 7, state: 'idle' }) }]);
       const result = await store.apply([{ kind: 'status', status: sampleStatus({ epoch: 6, state: 'blind' }) }]);
-      expect(result).toEqual({ applied: 0, stale: 1 });
+      expect(result).toEqual({ applied: 0, stale: 1, behind: false });
       expect((await reader.camera('yard', 'gate'))?.status?.state).toBe('idle');
     });
 
@@ -103,7 +105,7 @@ export function stateStoreCompliance(name: string, make: () => Promise<StateUnde
       const closed = { state: 'closed', transition: 'closed', closedAt: at(9), closeReason: 'left' } as const;
       await store.apply([incident({ revision: 3, ...closed }), incident({ revision: 2 })]);
       const result = await store.apply([incident({ revision: 3 }), incident({ revision: 1 })]);
-      expect(result).toEqual({ applied: 0, stale: 2 });
+      expect(result).toEqual({ applied: 0, stale: 2, behind: false });
       expect(await reader.incident('incident-1')).toEqual({
         ...sampleIncident({ revision: 3, ...closed }),
         labels: [],
@@ -267,6 +269,37 @@ export function stateStoreCompliance(name: string, make: () => Promise<StateUnde
         sampleCoverage(30, 31),
       ]);
       expect(await reader.coverage('yard', 'dock', at(0), at(0))).toEqual([]);
+    });
+
+    it('ends the same when two write the same at once, in different order', async ({ skip }) => {
+      const { other } = made;
+      if (!other) return skip('has one writer');
+      const changes = Array.from({ length: 20 }, (_, n) => [
+        incident({ id: `i-${n}`, openedAt: at(n) }),
+        incident({ id: `i-${n}`, openedAt: at(n), revision: 2, state: 'closed', transition: 'closed' }),
+        { kind: 'evidence' as const, evidence: sampleEvidence({ incident: `i-${n}`, revision: 1 + (n % 3) }) },
+        coverage(n, n + 1),
+      ]).flat();
+      const results = await Promise.all([
+        ...changes.map((change) => store.apply([change])),
+        ...changes.toReversed().map((change) => other.apply([change])),
+      ]);
+      // Each transition took effect once, at whichever writer; the first revision not at all where the second was first.
+      const news = results.reduce((sum, result) => sum + result.applied, 0);
+      expect(news).toBeLessThan(2 * changes.length);
+      expect(await reader.counts({})).toMatchObject({ total: 20, byState: { open: 0, closed: 20 } });
+      const found = (await reader.incidents({ limit: 100 })).incidents;
+      expect(found.map(({ id }) => id)).toEqual(Array.from({ length: 20 }, (_, n) => `i-${19 - n}`));
+      for (const one of found)
+        expect(one).toMatchObject({ revision: 2, state: 'closed', evidence: [{ kind: 'snapshot' }] });
+      expect((await reader.incidents({ state: ['open', 'unobserved'] })).incidents).toEqual([]);
+      expect(await reader.coverage('yard', 'gate', at(0), at(20))).toEqual([sampleCoverage(0, 20)]);
+    });
+
+    it('says that it is well', async () => {
+      await store.apply([incident()]);
+      await store.healing?.confirm();
+      expect(await reader.health()).toEqual({ state: 'ok', reason: null, detail: null });
     });
 
     it('forgets what is old, but nothing that is open or held', async () => {

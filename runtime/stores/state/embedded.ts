@@ -4,9 +4,11 @@ import type { CameraStatus, Coverage, Mute, Timestamp } from '../../messages/typ
 import { fromTimestamp, toTimestamp } from '../../time.ts';
 import { type Database, openReader, openWriter, type Row } from '../sqlite.ts';
 import { readCoverage } from './embedded_coverage.ts';
-import { countIncidents, noIncidents, readIncident, readIncidents } from './embedded_incidents.ts';
+import { countIncidents, readIncident, readIncidents } from './embedded_incidents.ts';
 import { PICTURES_SCHEMA, PICTURES_VERSION, STATE_SCHEMA, STATE_VERSION } from './embedded_schema.ts';
 import { applyChange } from './embedded_write.ts';
+import { away, HEALTHY } from './health.ts';
+import { noIncidents } from './incident_page.ts';
 import type {
   ApplyResult,
   CameraLive,
@@ -20,6 +22,7 @@ import type {
   StateReader,
   StateStore,
   StoredIncident,
+  StoreHealth,
 } from './types.ts';
 
 const statePath = (dataDir: string): string => join(dataDir, 'state.db');
@@ -108,6 +111,15 @@ export class EmbeddedStateReader implements StateReader {
       : [];
   }
 
+  async health(): Promise<StoreHealth> {
+    try {
+      this.state()?.get('SELECT count(*) FROM mutes');
+      return HEALTHY;
+    } catch (error) {
+      return away(error);
+    }
+  }
+
   async close(): Promise<void> {
     this.#state?.close();
     this.#pictures?.close();
@@ -186,7 +198,7 @@ export class EmbeddedStateStore extends EmbeddedStateReader implements StateStor
         return written;
       });
     }
-    return { applied, stale: changes.length - applied };
+    return { applied, stale: changes.length - applied, behind: false };
   }
 
   async retain({ before }: RetainOptions): Promise<number> {

@@ -1,6 +1,7 @@
 import type { Coverage, Timestamp } from '../../messages/types.ts';
-import { fromTimestamp, toTimestamp } from '../../time.ts';
+import { fromTimestamp } from '../../time.ts';
 import type { Database } from '../sqlite.ts';
+import { fillGaps } from './intervals.ts';
 
 /**
  * Adds what no stored interval covers yet, so that a replay adds nothing and, where a clock was set
@@ -60,36 +61,4 @@ export function readCoverage(db: Database, site: string, camera: string, from: T
       reason: row['reason'] === null ? null : String(row['reason']),
     })),
   );
-}
-
-interface Interval {
-  from: number;
-  to: number;
-  watched: boolean;
-  reason: string | null;
-}
-
-/** Pure: clips intervals (in order, not overlapping) to [from, to) and names the gaps. */
-export function fillGaps(
-  site: string,
-  camera: string,
-  from: number,
-  to: number,
-  intervals: readonly Interval[],
-): Coverage[] {
-  const result: Coverage[] = [];
-  const push = (piece: Interval): void => {
-    result.push({ site, camera, ...piece, from: toTimestamp(piece.from), to: toTimestamp(piece.to) });
-  };
-  let at = from;
-  for (const interval of intervals) {
-    const start = Math.max(at, interval.from);
-    const end = Math.min(to, interval.to);
-    if (end <= start) continue;
-    if (start > at) push({ from: at, to: start, watched: false, reason: 'no_record' });
-    push({ ...interval, from: start, to: end });
-    at = end;
-  }
-  if (at < to) push({ from: at, to, watched: false, reason: 'no_record' });
-  return result;
 }

@@ -1,18 +1,16 @@
 import type { SQLInputValue } from 'node:sqlite';
-import { BanksmanError } from '../../errors.ts';
 import type { EvidenceKind, Incident, IncidentState, Judgement, Severity } from '../../messages/types.ts';
 import { fromTimestamp } from '../../time.ts';
 import type { Database, Row } from '../sqlite.ts';
+import { byKind, decodeCursor, encodeCursor, noIncidents, pageSize } from './incident_page.ts';
 import type { IncidentCounts, IncidentFilter, IncidentPage, IncidentQuery, StoredIncident } from './types.ts';
-
-const KINDS: readonly string[] = ['snapshot', 'annotated', 'clip', 'record'] satisfies EvidenceKind[];
 
 export function readIncident(db: Database, id: string): StoredIncident | undefined {
   return complete(db, db.all('SELECT id, json, muted FROM incidents WHERE id = ?', id))[0];
 }
 
 export function readIncidents(db: Database, query: IncidentQuery): IncidentPage {
-  const limit = Math.min(500, Math.max(1, Math.trunc(query.limit ?? 50)));
+  const limit = pageSize(query);
   const { where, values } = conditions(query);
   if (query.cursor !== undefined) {
     const { openedMs, id } = decodeCursor(query.cursor);
@@ -46,14 +44,6 @@ export function countIncidents(db: Database, filter: IncidentFilter): IncidentCo
     counts.bySeverity[String(row['severity']) as Severity] += n;
   }
   return counts;
-}
-
-export function noIncidents(): IncidentCounts {
-  return {
-    total: 0,
-    byState: { open: 0, unobserved: 0, closed: 0 },
-    bySeverity: { low: 0, medium: 0, high: 0, critical: 0 },
-  };
 }
 
 function conditions(filter: IncidentFilter): { where: string[]; values: SQLInputValue[] } {
@@ -100,7 +90,7 @@ function complete(db: Database, rows: readonly Row[]): StoredIncident[] {
       muted: row['muted'] === 1,
       acknowledged: judgement(judged, 'acknowledge') ?? incident.acknowledged,
       rejected: judgement(judged, 'reject') ?? incident.rejected,
-      evidence: (evidence.get(id) ?? []).map(item).sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind)),
+      evidence: (evidence.get(id) ?? []).map(item).sort(byKind),
       labels: active.sort(),
       held: active.includes('hold'),
     };
@@ -124,14 +114,4 @@ function item(row: Row): StoredIncident['evidence'][number] {
     sha256: String(row['sha256']),
     bytes: Number(row['bytes']),
   };
-}
-
-function encodeCursor(openedMs: number, id: string): string {
-  return Buffer.from(`${openedMs}|${id}`).toString('base64url');
-}
-
-function decodeCursor(cursor: string): { openedMs: number; id: string } {
-  const [, openedMs, id] = /^(-?\d{1,16})\|(.+)$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
-  if (openedMs === undefined || id === undefined) throw new BanksmanError('USAGE', { message: 'not a cursor' });
-  return { openedMs: Number(openedMs), id };
 }

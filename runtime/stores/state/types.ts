@@ -1,6 +1,6 @@
 /**
- * The live state store: what the console, the command line and people look at. One writer (the state
- * sink), any number of readers in other processes. Two kinds implement it, one suite checks both
+ * The live state store: what the console, the command line and people look at. Written by state sinks (one
+ * in the embedded kind), read by any number of other processes. Two kinds implement it, one suite checks both
  * (`compliance.ts`).
  *
  * Everything written is idempotent by itself, so that a replayed record changes nothing and no kind
@@ -101,6 +101,63 @@ export interface ApplyResult {
   applied: number;
   /** Changes that were older than what is stored. */
   stale: number;
+  /** The changes are in, but the store has lost something that it had before: see `Healing`. */
+  behind: boolean;
+}
+
+/** How far a partition of a topic has been taken in. */
+export interface Taken {
+  topic: string;
+  partition: number;
+  /** Everything up to and with this has been applied. */
+  offset: number;
+  /** When the bus took that record, epoch ms: where reading again begins. */
+  timestamp: number;
+}
+
+/** `after`: what the store must have taken before; -1 for nothing. */
+export interface TakenNext extends Taken {
+  after: number;
+}
+
+/**
+ * Of a store whose server can lose what it acknowledged: emptied, restored from an older copy, failed over to a
+ * replica that lagged. It remembers, beside the data and lost with it, how far each partition was taken in, and moves
+ * on only from where it stands; so a loss shows for as long as it is not made good.
+ */
+export interface Healing {
+  /** What every part of the store has taken; a partition that some part knows nothing of is not among them. */
+  taken(): Promise<Taken[]>;
+  /** Nothing is missing: who reads may rely on it. */
+  confirm(): Promise<void>;
+  /** Begins to make good: what is applied through it is history, and never replaces newer live state. */
+  rebuild(): Promise<Rebuild>;
+}
+
+export interface Rebuild {
+  /** @returns false when the store lost it all again: begin anew. */
+  apply(changes: readonly StateChange[]): Promise<boolean>;
+  /** Everything up to `taken` is in. @returns as `apply`. */
+  end(taken: readonly Taken[]): Promise<boolean>;
+}
+
+/** Whether what is read can be relied on. */
+export interface StoreHealth {
+  /** `rebuilding`: it answers, but part of what it should know is missing yet. */
+  state: 'ok' | 'rebuilding' | 'away';
+  /** Error code while it is away. */
+  reason: string | null;
+  /** For people, without secrets. */
+  detail: string | null;
+}
+
+/** Incidents that changed since a console last asked. */
+export interface Changed {
+  ids: string[];
+  /** More than is remembered: any of them may have. */
+  all: boolean;
+  /** For the next call. */
+  cursor: string;
 }
 
 export interface RetainOptions {
@@ -126,18 +183,27 @@ export interface StateReader {
    * reason `no_record`.
    */
   coverage(site: string, camera: string, from: Timestamp, to: Timestamp): Promise<Coverage[]>;
+  /** Never rejects. */
+  health(): Promise<StoreHealth>;
+  /**
+   * What changed after `cursor`; null: from now on. Absent where the store tells nobody: then the topics say which
+   * incidents to read again.
+   */
+  changed?(cursor: string | null): Promise<Changed>;
   close(): Promise<void>;
 }
 
 export interface StateStore extends StateReader {
   /**
    * Applies changes in order; durable when it resolves (pictures: kept over a crash of the process, not
-   * of the machine).
-   * @throws BanksmanError STORE_FULL or STORE_FAILED; apply the same again later, whatever of it was applied.
+   * of the machine). `taken`: how far the topics are taken in with them; only a store that heals keeps it.
+   * @throws BanksmanError STORE_FULL, STORE_FAILED or REDIS_…; apply the same again later, whatever of it was applied.
    */
-  apply(changes: readonly StateChange[]): Promise<ApplyResult>;
+  apply(changes: readonly StateChange[], taken?: readonly TakenNext[]): Promise<ApplyResult>;
   /** @returns incidents removed. */
   retain(options: RetainOptions): Promise<number>;
+  /** Absent where nothing that was applied can be lost but with the machine's disk. */
+  readonly healing?: Healing;
 }
 
 /**
