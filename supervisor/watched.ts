@@ -10,6 +10,16 @@ import { fromTimestamp } from '../runtime/time.ts';
 
 const TICK_MS = 500;
 
+export interface WatchedDeps {
+  bus: Bus;
+  site: string;
+  clock: Clock;
+  metrics: Metrics;
+  log: Logger;
+  /** Clock that stamps the camera's times minus this machine's, ms. Default 0: it is the same machine. */
+  clockOffsetMs?: (camera: string) => number;
+}
+
 /**
  * Whether somebody looks at each configured camera, judged from outside the stages that look: the
  * newest watched interval that went through the rules is younger than what the rules promise.
@@ -17,7 +27,7 @@ const TICK_MS = 500;
  */
 export class WatchedCameras implements Component {
   readonly name = 'watched';
-  readonly #deps: { bus: Bus; site: string; clock: Clock; metrics: Metrics; log: Logger };
+  readonly #deps: WatchedDeps;
   readonly #cameras: Table;
   /** Capture time up to which the camera was watched, epoch ms. */
   readonly #watchedTo = new Map<string, number>();
@@ -26,7 +36,7 @@ export class WatchedCameras implements Component {
   #timer: NodeJS.Timeout | undefined;
   #lastTick = 0;
 
-  constructor(deps: { bus: Bus; site: string; clock: Clock; metrics: Metrics; log: Logger }) {
+  constructor(deps: WatchedDeps) {
     this.#deps = deps;
     this.#cameras = deps.bus.table('cameras.v1');
   }
@@ -52,8 +62,9 @@ export class WatchedCameras implements Component {
     const key = cameraKey(this.#deps.site, camera);
     const to = this.#watchedTo.get(key);
     const limit = this.#limits.get(key);
+    const now = this.#deps.clock.now() + (this.#deps.clockOffsetMs?.(camera) ?? 0);
     // Time to come is of a clock that was set back since.
-    return to !== undefined && limit !== undefined && Math.abs(this.#deps.clock.now() - to) < limit;
+    return to !== undefined && limit !== undefined && Math.abs(now - to) < limit;
   }
 
   #configure(key: string, camera: CameraRecord | null): void {

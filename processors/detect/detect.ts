@@ -3,6 +3,7 @@ import { loadRegistry, type ModelsOptions } from '../../models/registry.ts';
 import type { Bus, Consumer, Delivery, Producer, TopicPartition } from '../../runtime/bus/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { asError, BanksmanError, type ErrorCode } from '../../runtime/errors.ts';
+import { AgentClocks } from '../../runtime/fleet/clocks.ts';
 import type { Component } from '../../runtime/lifecycle.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { decodeFrameHeaders, encodeJson, splitFrame } from '../../runtime/messages/codec.ts';
@@ -77,6 +78,7 @@ export class DetectProcessor implements Component {
   readonly #deps: DetectDeps;
   readonly #options: DetectOptions;
   readonly #scheduler: Scheduler<Work, LookResult>;
+  readonly #clocks: AgentClocks;
   #models: CameraModels | undefined;
   #pool: DetectorPool | undefined;
   #producer: Producer | undefined;
@@ -90,6 +92,7 @@ export class DetectProcessor implements Component {
   constructor(deps: DetectDeps, options: DetectOptions = {}) {
     this.#deps = deps;
     this.#options = options;
+    this.#clocks = new AgentClocks(deps);
     this.#scheduler = new Scheduler({
       maxFrameAgeMs: options.maxFrameAgeMs ?? 2_000,
       maxCameras: MAX_CAMERAS,
@@ -124,6 +127,7 @@ export class DetectProcessor implements Component {
     });
     await this.#pool.start(files);
     this.#models.follow(this.#pool);
+    await this.#clocks.start();
     this.#producer = bus.producer();
     this.#publisher = new OrderedPublisher(this.#producer, 'detections.v1', { clock, log });
     this.#consumer = bus.consumer('detect', ['frames.v1'], (delivery) => this.#take(delivery), {
@@ -146,6 +150,7 @@ export class DetectProcessor implements Component {
     this.#publisher?.abort();
     await this.#consumer?.stop();
     clearInterval(this.#expiring);
+    await this.#clocks.stop();
     await this.#models?.stop();
     await this.#producer?.close();
     await this.#pool?.stop();
@@ -166,7 +171,8 @@ export class DetectProcessor implements Component {
     }
     const { epoch, runId, seq, purpose } = meta;
     const camera = cameraKey(meta.site, meta.camera);
-    const captureMs = fromTimestamp(meta.captureTime);
+    // By this machine's clock: how old a frame is must not depend on how the clock of its agent is set.
+    const captureMs = fromTimestamp(meta.captureTime) - this.#clocks.offsetMs(meta.camera);
     const payload = { meta, delivery, model: this.#models?.modelOf(camera) ?? '' };
     const now = this.#deps.clock.now();
     const refused = this.#scheduler.offer({ camera, epoch, runId, seq, purpose, captureMs, payload }, now);

@@ -8,6 +8,8 @@ export const ANNOUNCE_MS = 1_000;
 export const CLOCK_OFFSET_LIMIT_MS = 2_000;
 /** Of so many records the one that came quickest tells the clock's offset best. */
 const CLOCK_SAMPLES = 10;
+/** A change by more is of a clock that was set: what was measured before it means nothing. */
+const CLOCK_STEP_MS = 1_000;
 
 /** An agent as somebody who follows `agents.v1` knows it. */
 export interface KnownAgent {
@@ -38,8 +40,10 @@ export class Roster {
       this.#agents.delete(record.agent);
       return;
     }
-    const before = this.#agents.get(record.agent)?.offsets ?? [];
-    const offsets = [...before, fromTimestamp(record.at) - at.wall].slice(-CLOCK_SAMPLES);
+    const before = this.#agents.get(record.agent);
+    const offset = fromTimestamp(record.at) - at.wall;
+    const wasSet = before !== undefined && Math.abs(offset - before.clockOffsetMs) > CLOCK_STEP_MS;
+    const offsets = [...(before && !wasSet ? before.offsets : []), offset].slice(-CLOCK_SAMPLES);
     // A record on its way makes a clock look slow, never fast: the largest is nearest.
     const clockOffsetMs = Math.max(...offsets);
     this.#agents.set(record.agent, { record, heardAt: at.monotonic, clockOffsetMs, offsets });
