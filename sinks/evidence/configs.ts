@@ -7,6 +7,7 @@ import type { CameraRecord } from '../../runtime/messages/types.ts';
 import type { ObjectStore } from '../../runtime/stores/objects/types.ts';
 import { configKey } from './keys.ts';
 import type { Put } from './put.ts';
+import { orUnknown } from './unknown.ts';
 import type { WorkQueue } from './work_queue.ts';
 
 /** Configurations not written yet; an edit a minute for a day of a full disk is 1440 of about 2 KB. */
@@ -68,13 +69,14 @@ export class ConfigArchive {
   async ensure(hash: string): Promise<string | null> {
     const key = configKey(hash);
     if (this.#known.has(hash)) return key;
-    if (await this.#store.head(key)) {
+    if (await orUnknown(this.#store.head(key))) {
       this.#learn(hash);
       return key;
     }
     const bytes = this.#pending.get(hash);
-    if (!bytes) return null;
-    await this.#put(key, bytes, 'config', true);
+    // Somebody else may have put it there meanwhile.
+    if (!bytes) return this.#known.has(hash) ? key : null;
+    await this.#put(key, bytes, 'config', { ifAbsent: true });
     this.#learn(hash);
     return key;
   }

@@ -1,9 +1,11 @@
 import type { Consumer, Delivery, Producer } from '../../runtime/bus/types.ts';
+import { BanksmanError } from '../../runtime/errors.ts';
 import type { Component } from '../../runtime/lifecycle.ts';
 import { sendDeadLetter } from '../../runtime/messages/dead_letters.ts';
 import { parseMessage } from '../../runtime/messages/schemas.ts';
 import { TOPICS } from '../../runtime/messages/topics.ts';
 import type { Incident } from '../../runtime/messages/types.ts';
+import { SpooledObjectStore } from '../../runtime/stores/objects/spooled.ts';
 import type { ObjectStore } from '../../runtime/stores/objects/types.ts';
 import type { SinkDeps } from '../deps.ts';
 import { Trouble } from '../trouble.ts';
@@ -12,10 +14,16 @@ import { HeldBytes, type Picture, readPicture, sameCoordinates } from './frames.
 import { IncidentWriter } from './incident_writer.ts';
 import { makePut } from './put.ts';
 import { type HeldIncidents, Retention, type RetentionLimits } from './retention.ts';
+import { mergeEvidence, rankOf } from './spooling.ts';
 import { WorkQueue } from './work_queue.ts';
 
 export interface EvidenceSinkOptions {
+  /** Closed at stop. */
   store: ObjectStore;
+  /** For a store that may be away: evidence waits on disk in `dataDir` meanwhile. */
+  spool?: { maxBytes: number };
+  /** Keys that retention looks after, where others keep theirs in the same store. Default: all. */
+  prefix?: string;
   /** `evidence.retention` of the site file. */
   retention: RetentionLimits;
   /** Who knows which incidents are held; closed at stop. */
@@ -56,6 +64,9 @@ export class EvidenceSink implements Component {
   readonly #holding: HeldBytes;
   readonly #works = new Set<Work>();
   readonly #peaks = new Map<string, Incident['peak']['frame']>();
+  readonly #store: ObjectStore;
+  readonly #partitions = new Set<number>();
+  #writer: IncidentWriter | undefined;
   #started: { consumer: Consumer; producer: Producer; configs: ConfigArchive } | undefined;
   #storeStarted = false;
 
@@ -76,12 +87,16 @@ export class EvidenceSink implements Component {
       },
       onWorking: () => trouble.end(),
     });
-    const { store, retention, held, retainEveryMs } = options;
+    const { retention, held, retainEveryMs, prefix = '' } = options;
+    this.#store = this.#spooled();
     this.#retention = new Retention(this.#deps, {
-      store,
+      store: this.#store,
+      prefix,
       limits: retention,
       held,
       queue: this.#queue,
+      // Of several sinks one: who has the first partition.
+      isMine: () => this.#partitions.has(0),
       ...(retainEveryMs === undefined ? {} : { everyMs: retainEveryMs }),
     });
   }
@@ -89,7 +104,7 @@ export class EvidenceSink implements Component {
   async start(): Promise<void> {
     const { bus, log, metrics } = this.#deps;
     const { onError, version } = this.#options;
-    const store = this.#options.store;
+    const store = this.#store;
     const put = makePut({
       store,
       metrics,
@@ -99,8 +114,12 @@ export class EvidenceSink implements Component {
     const producer = bus.producer();
     const configs = new ConfigArchive(bus, store, put, this.#queue, log);
     const writer = new IncidentWriter({ ...this.#deps, producer, store, put, configs, version });
+    this.#writer = writer;
     const consumer = bus.consumer('evidence', [TOPICS.incidents.name], (delivery) => this.#take(delivery, writer), {
       maxInFlight: IN_FLIGHT,
+      onAssigned: (partitions) => {
+        for (const { partition } of partitions) this.#partitions.add(partition);
+      },
       onRevoked: (partitions) => this.#release(new Set(partitions.map(({ partition }) => partition))),
       ...(onError ? { onError } : {}),
     });
@@ -119,6 +138,8 @@ export class EvidenceSink implements Component {
     await Promise.all([this.#retention.stop(), this.#queue.stop()]);
     await started?.consumer.stop();
     await started?.configs.stop();
+    await this.#store.close();
+    this.#writer = undefined;
     await started?.producer.close();
     if (started) await this.#options.held.close();
   }
@@ -179,6 +200,7 @@ export class EvidenceSink implements Component {
   }
 
   async #release(partitions: ReadonlySet<number>): Promise<void> {
+    for (const partition of partitions) this.#partitions.delete(partition);
     await this.#queue.drop(partitions);
     for (const work of this.#works) {
       if (!partitions.has(work.partition)) continue;
@@ -204,7 +226,27 @@ export class EvidenceSink implements Component {
 
   async #startStore(): Promise<void> {
     if (this.#storeStarted) return;
-    await this.#options.store.start();
+    await this.#store.start();
     this.#storeStarted = true;
+  }
+
+  #spooled(): ObjectStore {
+    const { store, spool, retryMs } = this.#options;
+    if (!spool) return store;
+    const { clock, log, metrics, dataDir } = this.#deps;
+    return new SpooledObjectStore({
+      remote: store,
+      dataDir,
+      maxBytes: spool.maxBytes,
+      ...{ clock, log, metrics },
+      rank: rankOf,
+      merge: mergeEvidence,
+      onMerged: async (_key, bytes) => {
+        // Not announced: it stays in the spool and is merged again after the next start.
+        if (!this.#writer) throw new BanksmanError('STORE_FAILED', { message: 'the sink has not started' });
+        await this.#writer.announceMerged(bytes);
+      },
+      ...(retryMs ? { retryMs } : {}),
+    });
   }
 }

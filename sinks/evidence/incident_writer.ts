@@ -26,6 +26,7 @@ import {
   type RecordMissing,
   whatLacks,
 } from './record.ts';
+import { orUnknown } from './unknown.ts';
 
 export interface IncidentWriterDeps {
   bus: Bus;
@@ -64,7 +65,7 @@ export class IncidentWriter {
     const { store, put, clock, metrics, version } = this.#deps;
     const { incident } = transitioned;
     const key = evidenceKey(incident, 'record');
-    const stored = await store.get(key);
+    const stored = await orUnknown(store.get(key));
     const before = parseRecord(stored);
     if (stored && before && before.incident.revision >= incident.revision) {
       metrics.inc('records_stale_total', { reason: 'evidence' });
@@ -78,7 +79,8 @@ export class IncidentWriter {
     const change: RecordChange = { incident, storedAt: toTimestamp(clock.now()), version, config, missing };
     const record = nextRecord(before, pictures ? { ...change, pictures } : change);
     const bytes = encodeRecord(record);
-    const { result } = await put(key, bytes, 'record', stored === undefined);
+    const condition = stored ? { replaces: sha256Hex(stored) } : { ifAbsent: true };
+    const { result } = await put(key, bytes, 'record', condition);
     if (result === 'conflict') {
       throw new BanksmanError('STORE_FAILED', { where: key, message: 'somebody else has just written this record' });
     }
@@ -86,6 +88,13 @@ export class IncidentWriter {
     await this.#announce(record, bytes);
     const seconds = (clock.now() - fromTimestamp(incident.updatedAt)) / 1000;
     metrics.observe('stage_seconds', Math.max(0, seconds), { stage: 'evidence' });
+  }
+
+  /** The record in the store is another one than was announced: it was merged with somebody else's. */
+  async announceMerged(bytes: Buffer): Promise<void> {
+    const record = parseRecord(bytes);
+    // All of it: what one of the writers could not find was announced as missing.
+    if (record) await this.#announce(record, bytes, () => true);
   }
 
   async #configs(
@@ -130,7 +139,7 @@ export class IncidentWriter {
     const file = async (kind: 'snapshot' | 'annotated', bytes: Buffer): Promise<RecordFile> => ({
       kind,
       key: evidenceKey(incident, kind),
-      sha256: (await put(evidenceKey(incident, kind), bytes, kind)).sha256,
+      sha256: (await put(evidenceKey(incident, kind), bytes, kind, { revision: incident.revision })).sha256,
       bytes: bytes.length,
       revision: incident.revision,
       codec: 'jpeg',
@@ -149,7 +158,7 @@ export class IncidentWriter {
   /** A snapshot that no record names was written for this transition by somebody who was ended before the record. */
   async #leftBehind(before: EvidenceRecord | undefined, incident: Incident): Promise<Picture | undefined> {
     const { captureTime, frame } = incident.peak;
-    const jpeg = frame && (await this.#deps.store.get(evidenceKey(incident, 'snapshot')));
+    const jpeg = frame && (await orUnknown(this.#deps.store.get(evidenceKey(incident, 'snapshot'))));
     const named = before?.files.find(({ kind }) => kind === 'snapshot')?.sha256;
     if (!jpeg || sha256Hex(jpeg) === named) return undefined;
     const takenAt = fromTimestamp(captureTime);
@@ -178,15 +187,17 @@ export class IncidentWriter {
   }
 
   /** Says what this transition brought. The same record says the same again. */
-  async #announce(record: EvidenceRecord, bytes: Buffer): Promise<void> {
+  async #announce(
+    record: EvidenceRecord,
+    bytes: Buffer,
+    isNews = (file: RecordFile): boolean => file.revision === record.incident.revision,
+  ): Promise<void> {
     const { incident, files, missing } = record;
     const { id, site, camera, revision, openedAt, updatedAt } = incident;
     const common = { incident: id, site, camera, revision };
-    const news: Evidence[] = files
-      .filter((file) => file.revision === revision)
-      .map(({ kind, key, sha256, bytes: size, from, to }) => {
-        return { ...common, kind, key, sha256, bytes: size, from, to, complete: true, reason: null };
-      });
+    const news: Evidence[] = files.filter(isNews).map(({ kind, key, sha256, bytes: size, from, to }) => {
+      return { ...common, kind, key, sha256, bytes: size, from, to, complete: true, reason: null };
+    });
     for (const { kind, reason } of missing.filter((one) => one.revision === revision)) {
       // A picture that was there before stays; nothing is announced in its place.
       if (kind === 'config' || files.some((file) => file.kind === kind)) continue;

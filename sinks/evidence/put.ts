@@ -1,13 +1,13 @@
 import type { Metrics } from '../../runtime/metrics.ts';
 import { contentTypeOf } from '../../runtime/stores/objects/keys.ts';
-import type { ObjectStore, PutResult } from '../../runtime/stores/objects/types.ts';
+import type { ObjectStore, PutOptions, PutResult } from '../../runtime/stores/objects/types.ts';
 import { sha256Hex } from '../../runtime/stores/sha256.ts';
 
 export type Put = (
   key: string,
   bytes: Buffer,
   kind: string,
-  ifAbsent?: boolean,
+  condition?: Pick<PutOptions, 'ifAbsent' | 'replaces' | 'revision'>,
 ) => Promise<{ sha256: string; result: PutResult }>;
 
 export interface PutDeps {
@@ -21,10 +21,10 @@ export interface PutDeps {
 
 /** Writes and counts. */
 export function makePut({ store, metrics, ready, onWritten }: PutDeps): Put {
-  return async (key, bytes, kind, ifAbsent = false) => {
+  return async (key, bytes, kind, condition = {}) => {
     await ready();
     const sha256 = sha256Hex(bytes);
-    const result = await store.put(key, bytes, { contentType: contentTypeOf(key), sha256, ifAbsent });
+    const result = await store.put(key, bytes, { contentType: contentTypeOf(key), sha256, ...condition });
     if (result === 'written') {
       metrics.inc('evidence_bytes_total', { kind }, bytes.length);
       onWritten(bytes.length);

@@ -10,6 +10,8 @@ import type {
   Track,
   Transition,
 } from '../../runtime/messages/types.ts';
+import { sameCoordinates } from './frames.ts';
+import { configKey } from './keys.ts';
 
 export const RECORD_FORMAT = 'banksman.evidence.v1';
 
@@ -122,18 +124,72 @@ export interface RecordChange {
 export function nextRecord(before: EvidenceRecord | undefined, change: RecordChange): EvidenceRecord {
   const { incident, storedAt, version, pictures, config } = change;
   const files = pictures?.files ?? before?.files ?? [];
-  const transitions = [...(before?.transitions ?? []), transitionOf(incident, storedAt)];
-  if (transitions.length > MAX_TRANSITIONS) transitions.splice(1, transitions.length - MAX_TRANSITIONS);
   return {
     format: RECORD_FORMAT,
-    incident: { ...incident, evidence: files.map(({ kind, key, sha256, bytes }) => ({ kind, key, sha256, bytes })) },
-    transitions,
+    incident: { ...incident, evidence: itemsOf(files) },
+    transitions: keepNewest([...(before?.transitions ?? []), transitionOf(incident, storedAt)]),
     files,
     picture: pictures?.picture ?? before?.picture ?? null,
     config: { rule: config.rule ?? before?.config.rule ?? null, camera: before?.config.camera ?? config.camera },
     software: { name: 'banksman', version },
     missing: [...(before?.missing ?? []), ...change.missing].slice(-MAX_MISSING),
   };
+}
+
+/**
+ * One of two records of an incident that were written apart from each other, as when its store was away from
+ * one of two writers: what either knows, each transition once. Pictures come from one of them as a whole:
+ * the newer ones, of equally new ones mine.
+ */
+export function mergeRecords(mine: EvidenceRecord, theirs: EvidenceRecord): EvidenceRecord {
+  const [older, newer] = mine.incident.revision < theirs.incident.revision ? [mine, theirs] : [theirs, mine];
+  const { files, picture } = newestOf(theirs) > newestOf(mine) ? theirs : mine;
+  const transitions = new Map<number, RecordTransition>();
+  // Of one that both have, the one that was stored first.
+  for (const one of [...mine.transitions, ...theirs.transitions].sort(byStoring).reverse()) {
+    transitions.set(one.revision, one);
+  }
+  const config = {
+    rule: newer.config.rule ?? older.config.rule,
+    camera: older.config.camera ?? newer.config.camera,
+  };
+  const missing = new Map(
+    [...older.missing, ...newer.missing]
+      .filter((one) => !isThere(one, files, config.rule))
+      .map((one) => [`${one.kind} ${one.revision} ${one.reason}`, one]),
+  );
+  return {
+    ...newer,
+    incident: { ...newer.incident, evidence: itemsOf(files) },
+    transitions: keepNewest([...transitions.values()].sort((a, b) => a.revision - b.revision)),
+    files,
+    picture,
+    config,
+    missing: [...missing.values()].slice(-MAX_MISSING),
+  };
+}
+
+function newestOf({ files }: EvidenceRecord): number {
+  return Math.max(-1, ...files.map(({ revision }) => revision));
+}
+
+function byStoring(a: RecordTransition, b: RecordTransition): number {
+  return a.storedAt < b.storedAt ? -1 : a.storedAt > b.storedAt ? 1 : 0;
+}
+
+/** What one writer could not have, the other one has. */
+function isThere({ kind, frame, hash }: RecordMissing, files: readonly RecordFile[], rule: string | null): boolean {
+  if (kind === 'config') return hash !== null && rule === configKey(hash);
+  return files.some((file) => file.kind === kind && sameCoordinates(file.frame, frame));
+}
+
+function itemsOf(files: readonly RecordFile[]): EvidenceItem[] {
+  return files.map(({ kind, key, sha256, bytes }) => ({ kind, key, sha256, bytes }));
+}
+
+function keepNewest(transitions: RecordTransition[]): RecordTransition[] {
+  if (transitions.length > MAX_TRANSITIONS) transitions.splice(1, transitions.length - MAX_TRANSITIONS);
+  return transitions;
 }
 
 function transitionOf(incident: Incident, storedAt: Timestamp): RecordTransition {

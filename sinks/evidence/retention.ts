@@ -27,10 +27,14 @@ export interface HeldIncidents {
 
 export interface RetentionOptions {
   store: ObjectStore;
+  /** Only what lies under it is looked at. */
+  prefix: string;
   limits: RetentionLimits;
   held: HeldIncidents;
   /** Nothing of an incident is removed while something of it is being written. */
   queue: WorkQueue;
+  /** Whether it is this process that removes, where several write into one store. */
+  isMine(): boolean;
   /** Default an hour; sooner when so much was written that there may be no room. */
   everyMs?: number;
 }
@@ -92,7 +96,7 @@ export class Retention {
     const everyMs = this.#options.everyMs ?? EVERY_MS;
     while (!signal.aborted) {
       try {
-        await this.#pass();
+        if (this.#options.isMine()) await this.#pass();
         this.#trouble.end();
       } catch (err) {
         const code = err instanceof BanksmanError ? err.code : 'INTERNAL';
@@ -114,7 +118,7 @@ export class Retention {
     const dates = new Map<string, number>();
     const cameras = new Set<string>();
     let bytes = 0;
-    for await (const objects of this.#folders('')) {
+    for await (const objects of this.#folders(this.#options.prefix)) {
       bytes += sum(objects);
       const [first] = objects;
       if (!first?.place) continue;

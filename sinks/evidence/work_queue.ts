@@ -1,6 +1,7 @@
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { BanksmanError } from '../../runtime/errors.ts';
+import { AWAY } from '../../runtime/stores/objects/types.ts';
 
 export interface Job {
   /** Jobs of one lane run one after another, in order. */
@@ -33,7 +34,7 @@ interface Entry {
 
 const MAX_REFUSALS = 5;
 /** What says nothing about the job: nobody has room, or nobody answers. */
-const NOT_ITS_FAULT: readonly string[] = ['STORE_FULL', 'BUS_STORE_FULL', 'BUS_LOST', 'BUS_UNREACHABLE'];
+const NOT_ITS_FAULT: ReadonlySet<string> = new Set([...AWAY, 'BUS_STORE_FULL', 'BUS_LOST', 'BUS_UNREACHABLE']);
 
 /**
  * Jobs in order of arrival, several lanes at once. What fails is kept and tried again: where nothing
@@ -142,7 +143,7 @@ export class WorkQueue {
   async #failed(entry: Entry, error: unknown): Promise<void> {
     const code = error instanceof BanksmanError ? error.code : 'INTERNAL';
     this.#options.onFailed(code, error, entry.job);
-    const blameless = NOT_ITS_FAULT.includes(code);
+    const blameless = NOT_ITS_FAULT.has(code);
     const nothingGoes = this.#successes === this.#successesThen;
     this.#successesThen = this.#successes;
     entry.state = 'ready';

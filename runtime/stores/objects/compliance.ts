@@ -6,6 +6,8 @@ import type { ObjectStore } from './types.ts';
 
 export interface StoreUnderTest {
   store: ObjectStore;
+  /** Several writers may share it: it goes by revisions. */
+  shared?: boolean;
   cleanUp(): Promise<void>;
 }
 
@@ -23,7 +25,10 @@ export function objectStoreCompliance(name: string, make: () => Promise<StoreUnd
       store = made.store;
       await store.start();
     });
-    afterEach(() => made.cleanUp());
+    afterEach(async () => {
+      await store.close();
+      await made.cleanUp();
+    });
 
     it('gives back what was put, and replaces it', async () => {
       expect(await store.get('site/cam/a.json')).toBeUndefined();
@@ -42,6 +47,59 @@ export function objectStoreCompliance(name: string, make: () => Promise<StoreUnd
       expect(results.filter((result) => result === 'conflict')).toHaveLength(7);
       const winner = results.indexOf('written');
       expect((await store.get('race/x.json'))?.toString()).toBe(`writer ${winner}`);
+    });
+
+    it('takes the same bytes again for what they are: no conflict', async () => {
+      expect(await put('a/same.json', 'same', true)).toBe('written');
+      expect(await put('a/same.json', 'same', true)).toBe('written');
+      expect(await put('a/same.json', 'other', true)).toBe('conflict');
+      expect((await store.get('a/same.json'))?.toString()).toBe('same');
+    });
+
+    it('replaces only what is named, and says so where something else lies there', async () => {
+      const over = (text: string, replaces: string) => {
+        const bytes = Buffer.from(text);
+        return store.put('a/r.json', bytes, {
+          contentType: 'application/json',
+          sha256: sha256Hex(bytes),
+          replaces: sha256Hex(replaces),
+        });
+      };
+      expect(await over('two', 'one')).toBe('conflict');
+      expect(await store.head('a/r.json')).toBeUndefined();
+      await put('a/r.json', 'one');
+      expect(await over('two', 'one')).toBe('written');
+      // The same again, as after an answer that was lost.
+      expect(await over('two', 'one')).toBe('written');
+      expect(await over('three', 'one')).toBe('conflict');
+      expect(await over('three', 'two')).toBe('written');
+      expect((await store.get('a/r.json'))?.toString()).toBe('three');
+    });
+
+    it('keeps what has the higher revision, where writers share it', async () => {
+      if (made.shared !== true) return;
+      const at = (revision: number, text: string) => {
+        const bytes = Buffer.from(text);
+        return store.put('a/p.jpg', bytes, { contentType: 'image/jpeg', sha256: sha256Hex(bytes), revision });
+      };
+      expect(await at(3, 'third')).toBe('written');
+      expect(await at(2, 'second')).toBe('conflict');
+      expect((await store.get('a/p.jpg'))?.toString()).toBe('third');
+      expect(await at(3, 'third again')).toBe('written');
+      expect(await at(5, 'fifth')).toBe('written');
+      expect(await at(5, 'fifth')).toBe('written');
+      expect((await store.get('a/p.jpg'))?.toString()).toBe('fifth');
+    });
+
+    it('keeps an object of many megabytes as it is', async () => {
+      const bytes = Buffer.alloc(20_000_000, 'banksman');
+      const options = { contentType: 'video/mp4', sha256: sha256Hex(bytes), ifAbsent: true };
+      expect(await store.put('a/clip.mp4', bytes, options)).toBe('written');
+      expect(await store.put('a/clip.mp4', bytes, options)).toBe('written');
+      expect(await store.head('a/clip.mp4')).toMatchObject({ bytes: bytes.length });
+      expect((await store.get('a/clip.mp4'))?.equals(bytes)).toBe(true);
+      const other = Buffer.alloc(20_000_000, 'else');
+      expect(await store.put('a/clip.mp4', other, { ...options, sha256: sha256Hex(other) })).toBe('conflict');
     });
 
     it('refuses bytes that are not those of the checksum', async () => {

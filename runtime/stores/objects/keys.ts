@@ -10,11 +10,14 @@ const SEGMENT = /^[A-Za-z0-9_@:+=,-][A-Za-z0-9_.@:+=,-]*$/;
  * @throws BanksmanError USAGE
  */
 export function assertKey(key: string): void {
-  const bad =
-    key.length === 0 ||
-    key.length > MAX_KEY ||
-    key.split('/').some((part) => part.length > MAX_SEGMENT || !SEGMENT.test(part));
-  if (bad) throw new BanksmanError('USAGE', { message: `not an object key: ${JSON.stringify(key.slice(0, 200))}` });
+  if (!isKey(key))
+    throw new BanksmanError('USAGE', { message: `not an object key: ${JSON.stringify(key.slice(0, 200))}` });
+}
+
+/** What lies in a shared place may have names that are none of ours. */
+export function isKey(key: string): boolean {
+  if (key.length === 0 || key.length > MAX_KEY) return false;
+  return key.split('/').every((part) => part.length <= MAX_SEGMENT && SEGMENT.test(part));
 }
 
 /** A name that people chose, as one segment of a key; different names stay different. */

@@ -45,11 +45,16 @@ export class LocalObjectStore implements ObjectStore {
       const temporary = join(this.#root, TEMPORARY, `${process.pid}-${randomUUID()}`);
       writing.add(temporary);
       try {
+        if (options.replaces !== undefined) {
+          // Not one step with the write: this store has one writer.
+          if (await holds(target, options.sha256)) return 'written';
+          if (!(await holds(target, options.replaces))) return 'conflict';
+        }
         await mkdir(dirname(temporary), { recursive: true });
         await writeDurably(temporary, bytes);
         const written = await inFolder(dirname(target), () => place(temporary, target, options.ifAbsent === true));
         if (written) await syncFolder(dirname(target));
-        return written ? 'written' : 'conflict';
+        return written || (await holds(target, options.sha256)) ? 'written' : 'conflict';
       } finally {
         await rm(temporary, { force: true });
         writing.delete(temporary);
@@ -99,6 +104,8 @@ export class LocalObjectStore implements ObjectStore {
     return null;
   }
 
+  async close(): Promise<void> {}
+
   async capacity(): Promise<Capacity> {
     return wrap('', async () => {
       await mkdir(this.#root, { recursive: true });
@@ -126,6 +133,11 @@ export class LocalObjectStore implements ObjectStore {
       }
     }
   }
+}
+
+async function holds(path: string, sha256: string): Promise<boolean> {
+  const there = await orAbsent(readFile(path));
+  return there !== undefined && sha256Hex(there) === sha256;
 }
 
 async function writeDurably(path: string, bytes: Buffer): Promise<void> {

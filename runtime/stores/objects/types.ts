@@ -1,7 +1,8 @@
 /**
- * The object store: where evidence lies. Two kinds implement it, one suite checks both
+ * The object store: where evidence lies. Several kinds implement it, one suite checks all
  * (`compliance.ts`).
  */
+import { BanksmanError, type ErrorCode } from '../../errors.ts';
 
 export interface ObjectInfo {
   key: string;
@@ -16,8 +17,16 @@ export interface PutOptions {
   sha256: string;
   /** Write only where nothing lies under the key; otherwise leave that and say so. */
   ifAbsent?: boolean;
+  /** Write only where what lies there now has this hex SHA-256; otherwise leave it and say so. */
+  replaces?: string;
+  /**
+   * Rises with what is written under this key. Where several writers share the store, what has a higher
+   * one stays; a store that has one writer need not know it.
+   */
+  revision?: number;
 }
 
+/** `written` as well when the very same bytes lie there already: a retry is no conflict with itself. */
 export type PutResult = 'written' | 'conflict';
 
 export interface ListOptions {
@@ -35,8 +44,9 @@ export interface Capacity {
 }
 
 /**
- * A reader sees an object whole or not at all. Every method throws BanksmanError STORE_FULL (no room),
- * STORE_FAILED (anything else), or USAGE for a key that `assertKey` refuses.
+ * A reader sees an object whole or not at all. Every method throws BanksmanError STORE_FULL (no room), one
+ * of `AWAY` (nobody can use the store now), STORE_FAILED (anything else), or USAGE for a key that
+ * `assertKey` refuses.
  */
 export interface ObjectStore {
   /** Removes what a killed writer left half written. The writer calls it once, before its first `put`. */
@@ -52,4 +62,25 @@ export interface ObjectStore {
   presign(key: string, ttlS: number): Promise<string | null>;
   /** Of what the objects lie on; null where that has no bound. */
   capacity(): Promise<Capacity | null>;
+  /** Ends what is under way; a store that was closed can be started again. */
+  close(): Promise<void>;
+}
+
+/** What those need who only show evidence. */
+export type ObjectReader = Pick<ObjectStore, 'get' | 'presign' | 'close'>;
+
+/** A store that nobody can use now, whatever the object: it is worth waiting for, and says nothing about the object. */
+export const AWAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'STORE_UNREACHABLE',
+  'STORE_UNAVAILABLE',
+  'STORE_NO_BUCKET',
+  'STORE_FORBIDDEN',
+  'STORE_CREDENTIALS',
+  'STORE_WRONG_REGION',
+  'STORE_CLOCK_SKEW',
+  'STORE_FULL',
+]);
+
+export function isAway(error: unknown): error is BanksmanError {
+  return error instanceof BanksmanError && AWAY.has(error.code);
 }
