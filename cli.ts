@@ -290,8 +290,31 @@ simulate
   )
   .action(action(async (options: SimulateOptions) => (await import('./cli/simulate.ts')).simulate(options)));
 
+const evidence = program
+  .command('evidence')
+  .description('the bucket of evidence (evidence.store: s3)')
+  .addHelpText('after', example('banksman evidence check -c site.yaml', 'banksman evidence lifecycle -c site.yaml'));
+evidence
+  .command('check')
+  .description('write, read and remove one object, as the sink and the console do, and say what is wrong')
+  .addOption(configOption())
+  .addHelpText('after', example('banksman evidence check -c site.yaml'))
+  .action(action(async (options: { config: string }) => (await import('./cli/evidence.ts')).check(options)));
+evidence
+  .command('lifecycle')
+  .description('the rules by which the store clears away what retention cannot see, as JSON')
+  .addOption(configOption())
+  .option('--apply', 'set them on the bucket; rules of others stay')
+  .option('--expire', 'also remove everything after retention.records_days: what is held as well')
+  .addHelpText('after', example('banksman evidence lifecycle -c site.yaml --apply'))
+  .action(
+    action(async (options: { config: string; apply?: boolean; expire?: boolean }) =>
+      (await import('./cli/evidence.ts')).lifecycle(options),
+    ),
+  );
+
 // Whoever mistypes an option of a command is sent to the help of that command.
-for (const command of [...program.commands, ...models.commands, ...tokens.commands]) {
+for (const command of [...program.commands, ...models.commands, ...tokens.commands, ...evidence.commands]) {
   const path = command.parent === program ? command.name() : `${command.parent?.name()} ${command.name()}`;
   command.showHelpAfterError(`(see banksman ${path} --help)`);
 }

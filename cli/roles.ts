@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { readRefusedEdit } from '../runtime/refused_edit.ts';
 import { openEvidenceReader } from '../runtime/stores/objects/open.ts';
-import { EmbeddedStateReader } from '../runtime/stores/state/embedded.ts';
+import { openStateReader } from '../runtime/stores/state/open.ts';
 import { unknownName } from './names.ts';
 import { type Role, type RoleContext, runRoleCommand } from './role.ts';
 import { VERSION } from './version.ts';
@@ -49,27 +49,33 @@ async function processors(context: RoleContext, names?: string[]): Promise<Role>
 
 async function sinks(context: RoleContext, names?: string[]): Promise<Role> {
   const { createSinks, SINKS } = await import('../sinks/registry.ts');
-  const { evidence, alerts } = context.active.config;
+  const { evidence, state, alerts } = context.active.config;
+  const wanted = known(names, SINKS);
+  const watchers = wanted.includes('state') ? (await import('./fleet_watchers.ts')).fleetWatchers(context) : [];
   return {
-    components: await createSinks(context, known(names, SINKS), {
-      objects: evidence,
-      retention: evidence.retention,
-      webhooks: alerts.webhooks,
-      version: VERSION,
-      onError: context.fail,
-    }),
+    components: [
+      ...watchers,
+      ...(await createSinks(context, wanted, {
+        objects: evidence,
+        state,
+        retention: evidence.retention,
+        webhooks: alerts.webhooks,
+        version: VERSION,
+        onError: context.fail,
+      })),
+    ],
   };
 }
 
 async function console_(context: RoleContext): Promise<Role> {
   const { Console } = await import('../dashboards/console/console.ts');
   const { dataDir } = context;
-  const { evidence } = context.active.config;
+  const { evidence, state } = context.active.config;
   const objects = await openEvidenceReader(evidence, dataDir);
   const page = new Console(context, {
     ...context.active.config.console,
     version: VERSION,
-    state: new EmbeddedStateReader(dataDir),
+    state: await openStateReader(state, dataDir),
     objects,
     linkExpiresS: evidence.s3?.link_expires_s ?? 0,
     evidence: () => objects.state(),

@@ -1,7 +1,9 @@
 import { wantsColor } from '../config/check.ts';
 import { compileSite } from '../config/compile.ts';
 import { cameraView } from '../dashboards/console/cameras.ts';
-import { EmbeddedStateReader } from '../runtime/stores/state/embedded.ts';
+import { SpoolReader } from '../runtime/stores/objects/spool.ts';
+import { waiting } from '../runtime/stores/objects/waiting.ts';
+import { openStateReader } from '../runtime/stores/state/open.ts';
 import { toTimestamp } from '../runtime/time.ts';
 import { cameraLine, painter } from '../supervisor/screen.ts';
 import { loadOrThrow } from './role.ts';
@@ -11,7 +13,7 @@ import { isRunning } from './running.ts';
 export async function status(options: { config: string; json?: boolean }): Promise<number> {
   const { config, configHash } = await loadOrThrow(options.config);
   const running = await isRunning(config.data_dir);
-  const state = new EmbeddedStateReader(config.data_dir);
+  const state = await openStateReader(config.state, config.data_dir);
   const now = Date.now();
   const [live, open] = await Promise.all([
     state.cameras(config.site),
@@ -26,10 +28,13 @@ export async function status(options: { config: string; json?: boolean }): Promi
     ),
   );
   await state.close();
+  const spool = new SpoolReader(config.data_dir);
+  const evidence = waiting(spool.state());
+  spool.close();
   // What nobody refreshes and nobody will: it does not connect, it is not running.
   if (!running) for (const camera of cameras) Object.assign(camera, { state: 'stopped', watched: false });
   if (options.json) {
-    const report = { site: config.site, running, now: toTimestamp(now), configHash, cameras };
+    const report = { site: config.site, running, now: toTimestamp(now), configHash, evidence, cameras };
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     return running ? 0 : 1;
   }
@@ -38,6 +43,12 @@ export async function status(options: { config: string; json?: boolean }): Promi
     process.stdout.write(
       `${paint('banksman up does not run for this site file', 'red')}: banksman up -c ${options.config}\n`,
     );
+  if (evidence) {
+    const size = `${evidence.objects} files, ${Math.ceil(evidence.bytes / 1e6)} MB`;
+    process.stdout.write(
+      `${paint('evidence waits', 'red')} on this machine (${size}): ${evidence.message} [${evidence.code}]\n`,
+    );
+  }
   for (const camera of cameras) {
     const watched = camera.watched ? paint('watched    ', 'green') : paint('not watched', 'red');
     process.stdout.write(`${watched} ${cameraLine({ ...camera, site: config.site, camera: camera.id }, paint)}\n`);

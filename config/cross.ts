@@ -5,8 +5,10 @@
 
 import { accessProblems } from './cross_access.ts';
 import { cameraProblems } from './cross_cameras.ts';
+import { evidenceProblems } from './cross_evidence.ts';
 import { entries, type KnownModels, Report } from './cross_report.ts';
 import { ruleProblems } from './cross_rules.ts';
+import { stateProblems } from './cross_state.ts';
 import { listedBind } from './formats.ts';
 import type { Problem } from './problems.ts';
 import { NAME_PATTERN, NAME_RULE } from './scalars.ts';
@@ -23,6 +25,8 @@ export function crossProblems(tree: Tree, models?: KnownModels): Problem[] {
   checkWebhookIds(report);
   checkPorts(report);
   accessProblems(report);
+  evidenceProblems(report);
+  stateProblems(report);
   return report.problems;
 }
 

@@ -6,7 +6,9 @@ import { z } from 'zod';
 import { isAddressRange } from './formats.ts';
 import { bind, byteSize, name, named, refusal, restarts, seconds, secret, text, unit } from './scalars.ts';
 import { cameraSchema, defaultsSchema } from './schema_camera.ts';
+import { evidenceSchema } from './schema_evidence.ts';
 import { ruleSchema, scheduleSchema, severity } from './schema_rules.ts';
+import { stateSchema } from './schema_state.ts';
 import { isHttpUrl, urlHoldsSecret } from './urls.ts';
 
 const webhook = z
@@ -86,30 +88,8 @@ export const siteSchema = z
       .prefault({})
       .describe('What carries records between stages.')
       .meta(restarts('up')),
-    state: z
-      .strictObject({ store: z.enum(['embedded']).describe('embedded: SQLite in data_dir.').default('embedded') })
-      .prefault({})
-      .describe('Live state of cameras and the index of incidents.')
-      .meta(restarts('sink', 'console')),
-    evidence: z
-      .strictObject({
-        store: z
-          .enum(['local'])
-          .describe('local: a folder in data_dir.')
-          .meta(restarts('sink', 'console'))
-          .default('local'),
-        retention: z
-          .strictObject({
-            clips_days: z.number().min(0).max(36_500).describe('Clips and pictures older than this go.').default(30),
-            records_days: z.number().min(0).max(36_500).describe('Records older than this go.').default(365),
-            max_bytes: byteSize.describe('At 90 % of it the oldest go first.').prefault('50GB'),
-          })
-          .prefault({})
-          .describe('What is kept, for how long.'),
-      })
-      .prefault({})
-      .describe('Pictures and records of incidents.')
-      .meta(restarts('sink')),
+    state: stateSchema,
+    evidence: evidenceSchema,
     alerts: z
       .strictObject({ webhooks: z.array(webhook).max(64).describe('Receivers of messages.').default([]) })
       .prefault({})

@@ -1,9 +1,12 @@
 /** The site, fully resolved: what every part of the program gets. Nothing optional, nothing left to merge. */
 import type { CameraRecord, RuleRecord, SecretRef, Severity, Transition } from '../runtime/messages/types.ts';
+import type { ObjectsOptions } from '../runtime/stores/objects/open.ts';
+import type { StateOptions } from '../runtime/stores/state/open.ts';
 import type { Bind } from './formats.ts';
 import type { SiteFile } from './schema.ts';
 import { BUILT_IN, type CameraFile, type DefaultsFile } from './schema_camera.ts';
 import type { RuleFile } from './schema_rules.ts';
+import type { StateFile } from './schema_state.ts';
 
 type Schedule = NonNullable<RuleRecord['schedule']>;
 type ClassFilter = CameraRecord['filters'][string];
@@ -38,6 +41,10 @@ export interface ConsoleConfig {
   session_hours: number;
 }
 
+export interface EvidenceConfig extends ObjectsOptions {
+  retention: { clips_days: number; records_days: number; max_bytes: number };
+}
+
 export interface SiteConfig {
   site: string;
   /** Absolute once loaded from a file, like every path here. */
@@ -48,8 +55,8 @@ export interface SiteConfig {
   models: { dir: string | null; manifests: string[] };
   detect: { workers: number | 'auto'; max_frame_age_s: number; score_floor: number };
   bus: { type: 'local'; frames: { max_bytes: number; max_age_s: number } };
-  state: { store: 'embedded' };
-  evidence: { store: 'local'; retention: { clips_days: number; records_days: number; max_bytes: number } };
+  state: StateOptions;
+  evidence: EvidenceConfig;
   alerts: { webhooks: WebhookConfig[] };
   /** What its machines show each other. */
   fleet: { token: SecretRef | null };
@@ -63,12 +70,13 @@ export const DETECT_WITHIN_DEFAULT_S = 2;
 
 /** Fills every gap. The file must have passed all checks: names that refer to nothing are left out. */
 export function resolveSite(file: SiteFile): SiteConfig {
-  const { cameras, defaults, rules, schedules, alerts, fleet, console: page, ...sections } = file;
+  const { cameras, defaults, rules, schedules, alerts, state, fleet, console: page, ...sections } = file;
   const resolved: Record<string, CameraConfig> = {};
   for (const [id, camera] of Object.entries(cameras)) resolved[id] = resolveCamera(id, camera, defaults, schedules);
   return {
     ...sections,
     cameras: resolved,
+    state: resolveState(file.site, state),
     rules: rules.map((rule) => resolveRule(rule, resolved, schedules)),
     schedules,
     fleet: { token: credential(fleet.token, fleet.token_file) },
@@ -83,6 +91,25 @@ export function resolveSite(file: SiteFile): SiteConfig {
         secret: webhook.secret ?? null,
         rules: webhook.rules ?? null,
       })),
+    },
+  };
+}
+
+function resolveState(site: string, { store, redis }: StateFile): StateOptions {
+  if (store !== 'redis' || !redis) return { store, redis: null };
+  const { password_file, ...given } = redis;
+  return {
+    store,
+    redis: {
+      ...given,
+      url: redis.url ?? null,
+      sentinels: redis.sentinels ?? [],
+      sentinel_name: redis.sentinel_name ?? null,
+      cluster_nodes: redis.cluster_nodes ?? [],
+      username: redis.username ?? null,
+      password: credential(redis.password, password_file),
+      sentinel_password: redis.sentinel_password ?? null,
+      prefix: redis.prefix ?? `banksman:${site}`,
     },
   };
 }

@@ -1,10 +1,15 @@
 import type { WebhookConfig } from '../config/site.ts';
 import type { Component } from '../runtime/lifecycle.ts';
+import { keySegment } from '../runtime/stores/objects/keys.ts';
+import type { ObjectsOptions } from '../runtime/stores/objects/open.ts';
+import { openHeld, openStateStore, type StateOptions } from '../runtime/stores/state/open.ts';
 import type { SinkDeps } from './deps.ts';
 
 export interface SinksOptions {
-  /** Folder of the local object store. */
-  evidenceDir: string;
+  /** `evidence` of the site file: where it lies. */
+  objects: ObjectsOptions;
+  /** `state` of the site file: where it is. */
+  state: StateOptions;
   /** `evidence.retention` of the site file. */
   retention: { clips_days: number; records_days: number; max_bytes: number };
   webhooks: readonly WebhookConfig[];
@@ -18,17 +23,21 @@ type Make = (deps: SinkDeps, options: SinksOptions) => Promise<Component>;
 
 /** In starting order. Loaded when wanted, as one alone may run. */
 const MAKE = {
-  evidence: async (deps, { evidenceDir, retention, version, onError }) => {
+  evidence: async (deps, { objects, state, retention, version, onError }) => {
     const { EvidenceSink } = await import('./evidence/evidence.ts');
-    const { LocalObjectStore } = await import('../runtime/stores/objects/local.ts');
-    const { EmbeddedStateReader } = await import('../runtime/stores/state/embedded.ts');
-    const store = new LocalObjectStore(evidenceDir);
-    return new EvidenceSink(deps, { store, retention, version, held: new EmbeddedStateReader(deps.dataDir), onError });
+    const { openObjects } = await import('../runtime/stores/objects/open.ts');
+    const held = await openHeld(state, deps.dataDir);
+    const store = await openObjects(objects, deps.dataDir);
+    // Beyond this machine, and perhaps that of other sites too.
+    const remote =
+      objects.store === 's3'
+        ? { spool: { maxBytes: objects.spool.max_bytes }, prefix: `${keySegment(deps.site)}/` }
+        : {};
+    return new EvidenceSink(deps, { store, ...remote, retention, version, held, onError });
   },
-  state: async (deps, { retention, onError }) => {
+  state: async (deps, { state, retention, onError }) => {
     const { StateSink } = await import('./state/state.ts');
-    const { EmbeddedStateStore } = await import('../runtime/stores/state/embedded.ts');
-    const store = new EmbeddedStateStore(deps.dataDir);
+    const store = await openStateStore(state, deps.dataDir);
     return new StateSink(deps, { store, retentionDays: retention.records_days, onError });
   },
   alerts: async (deps, { webhooks, version, onError }) =>
