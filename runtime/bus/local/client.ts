@@ -1,16 +1,17 @@
 import { createConnection, type Socket } from 'node:net';
 import { asError, BanksmanError, isErrorCode } from '../../errors.ts';
 import { SessionBus } from '../session/bus.ts';
-import type {
-  Batch,
-  Bounds,
-  FetchRequest,
-  GroupLag,
-  JoinSpec,
-  MemberEvents,
-  Membership,
-  OutgoingRecord,
-  Session,
+import {
+  type Batch,
+  type Bounds,
+  encodeHeaders,
+  type FetchRequest,
+  type GroupLag,
+  type JoinSpec,
+  type MemberEvents,
+  type Membership,
+  type SentRecord,
+  type Session,
 } from '../session/session.ts';
 import type { Position } from '../types.ts';
 import {
@@ -121,7 +122,8 @@ class SocketSession implements Session {
     if (this.#ended) listener(this.#ended);
   }
 
-  async send(topic: string, record: OutgoingRecord): Promise<Position> {
+  async send(topic: string, { key, headers, value }: SentRecord): Promise<Position> {
+    const record = { key, headers: encodeHeaders(headers), value };
     const answer = this.#request((id) => frame(TO_SERVER.send, id, encodeSend(topic, record)));
     return decodePosition(await answer);
   }

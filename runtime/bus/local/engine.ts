@@ -121,7 +121,7 @@ export class Engine {
     return { partition, offset };
   }
 
-  async fetch(request: FetchRequest, signal?: AbortSignal): Promise<Batch> {
+  async fetch(request: FetchRequest, signal?: AbortSignal): Promise<Batch<StoredRecord>> {
     const { topic, partition, offset, wait } = request;
     for (;;) {
       const batch = this.read(request);
@@ -203,7 +203,7 @@ export class Engine {
   }
 
   /** What is there now, without waiting. */
-  read({ topic, partition, offset, maxRecords, maxBytes, key }: FetchRequest): Batch {
+  read({ topic, partition, offset, maxRecords, maxBytes, key }: FetchRequest): Batch<StoredRecord> {
     const frames = this.#frames.get(topic);
     let records: StoredRecord[];
     if (frames === undefined) records = this.#table(topic, partition).read(offset, maxRecords, maxBytes);

@@ -1,14 +1,16 @@
 import { BanksmanError } from '../../errors.ts';
-import type {
-  Batch,
-  Bounds,
-  FetchRequest,
-  GroupLag,
-  JoinSpec,
-  MemberEvents,
-  Membership,
-  OutgoingRecord,
-  Session,
+import {
+  type Batch,
+  type Bounds,
+  encodeHeaders,
+  type FetchRequest,
+  type GroupLag,
+  type JoinSpec,
+  type MemberEvents,
+  type Membership,
+  type SentRecord,
+  type Session,
+  type StoredRecord,
 } from '../session/session.ts';
 import type { Position } from '../types.ts';
 import type { Engine } from './engine.ts';
@@ -28,13 +30,13 @@ export class EngineSession implements Session {
     this.#onClosed = onClosed;
   }
 
-  async send(topic: string, record: OutgoingRecord): Promise<Position> {
+  async send(topic: string, record: SentRecord): Promise<Position> {
     this.#check();
     const value = this.#copy && record.value ? Buffer.from(record.value) : record.value;
-    return this.#engine.send(topic, { ...record, value });
+    return this.#engine.send(topic, { key: record.key, headers: encodeHeaders(record.headers), value });
   }
 
-  async fetch(request: FetchRequest, signal?: AbortSignal): Promise<Batch> {
+  async fetch(request: FetchRequest, signal?: AbortSignal): Promise<Batch<StoredRecord>> {
     this.#check();
     // Not AbortSignal.any: what it makes lives as long as its longest-lived source.
     const one = new AbortController();
@@ -53,7 +55,7 @@ export class EngineSession implements Session {
   }
 
   /** As `fetch` without waiting, in the same turn: whoever asks decides how much is held at once. */
-  readNow(request: FetchRequest): Batch {
+  readNow(request: FetchRequest): Batch<StoredRecord> {
     this.#check();
     return this.#engine.read(request);
   }

@@ -13,7 +13,7 @@ import type {
   TailOptions,
 } from '../types.ts';
 import { SessionConsumer } from './consumer.ts';
-import { encodeHeaders, type GroupLag, type Session, toMessage } from './session.ts';
+import { type GroupLag, type Session, toMessage } from './session.ts';
 import { SessionTable } from './table.ts';
 import { tail } from './tail.ts';
 
@@ -34,7 +34,7 @@ export class SessionBus implements Bus {
     return {
       send: (topic: string, message: OutgoingMessage): Promise<Position> => {
         const { key, headers, value } = message;
-        const sent = this.#session.send(topic, { key, headers: encodeHeaders(headers), value });
+        const sent = this.#session.send(topic, { key, headers, value });
         unsettled.add(sent);
         const settled = (): boolean => unsettled.delete(sent);
         sent.then(settled, settled);

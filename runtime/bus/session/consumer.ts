@@ -44,7 +44,11 @@ export class SessionConsumer implements Consumer {
     const { group, topics, options } = this.#spec;
     const membership = this.#session.join(
       { group, topics, from: options.from ?? 'earliest' },
-      { assign: (partitions) => this.#assign(partitions), revoke: (partitions) => this.#revoke(partitions) },
+      {
+        assign: (partitions) => this.#assign(partitions),
+        revoke: (partitions) => this.#revoke(partitions),
+        lost: (error) => this.fail(error),
+      },
     );
     this.#membership = membership;
     await membership.ready;

@@ -1,12 +1,12 @@
 import type { Lag, Message, Position, TopicPartition } from '../types.ts';
 
 /**
- * What the local bus offers one connection. The engine implements it in its own process, `client.ts`
- * over a socket; consumer, table and tail are built on it and do not know which. Readers pull, so
- * that nobody ever sends more than was asked for.
+ * What a bus offers one connection. The local engine implements it in its own process and over a
+ * socket, `kafka/` over a cluster; consumer, table and tail are built on it and do not know which.
+ * Readers pull, so that nobody ever sends more than was asked for.
  */
 export interface Session {
-  send(topic: string, record: OutgoingRecord): Promise<Position>;
+  send(topic: string, record: SentRecord): Promise<Position>;
   /** With `wait` it answers when there is something, or empty when `signal` aborts. */
   fetch(request: FetchRequest, signal?: AbortSignal): Promise<Batch>;
   bounds(topic: string, time?: number): Promise<Bounds[]>;
@@ -30,8 +30,8 @@ export interface FetchRequest {
   key?: string;
 }
 
-export interface Batch {
-  records: StoredRecord[];
+export interface Batch<Record extends FetchedRecord = FetchedRecord> {
+  records: Record[];
   /** Where to go on: above the last record, and above what is no longer there. */
   next: number;
 }
@@ -64,6 +64,8 @@ export interface MemberEvents {
   assign(partitions: PartitionPosition[]): void;
   /** They go to another member when the promise settles, or after the rebalance limit. */
   revoke(partitions: TopicPartition[]): Promise<void>;
+  /** Its membership ended for good, by no wish of its own. */
+  lost?(error: Error): void;
 }
 
 export interface Membership {
@@ -74,7 +76,21 @@ export interface Membership {
   leave(): Promise<void>;
 }
 
-/** Headers as JSON text, which only sender and reader parse. */
+/** As JSON text, which only sender and reader parse, or as they are where a bus carries them one by one. */
+export type Headers = string | Readonly<Record<string, string>>;
+
+export interface SentRecord {
+  readonly key: string;
+  readonly headers: Headers | undefined;
+  readonly value: Buffer | null;
+}
+
+export interface FetchedRecord extends SentRecord {
+  readonly headers: Headers;
+  readonly offset: number;
+  readonly timestamp: number;
+}
+
 export interface OutgoingRecord {
   readonly key: string;
   readonly headers: string;
@@ -89,18 +105,24 @@ export interface StoredRecord extends OutgoingRecord {
 
 export const NO_HEADERS = '{}';
 
-export function encodeHeaders(headers: Readonly<Record<string, string>> | undefined): string {
-  return headers === undefined ? NO_HEADERS : JSON.stringify(headers);
+export function encodeHeaders(headers: Headers | undefined): string {
+  if (headers === undefined) return NO_HEADERS;
+  return typeof headers === 'string' ? headers : JSON.stringify(headers);
 }
 
-export function toMessage(topic: string, partition: number, record: StoredRecord): Message {
+function parseHeaders(headers: Headers): Readonly<Record<string, string>> {
+  if (typeof headers !== 'string') return headers;
+  return headers === NO_HEADERS ? {} : JSON.parse(headers);
+}
+
+export function toMessage(topic: string, partition: number, record: FetchedRecord): Message {
   return {
     topic,
     partition,
     offset: record.offset,
     timestamp: record.timestamp,
     key: record.key,
-    headers: record.headers === NO_HEADERS ? {} : JSON.parse(record.headers),
+    headers: parseHeaders(record.headers),
     value: record.value,
   };
 }

@@ -1,0 +1,287 @@
+import { Backoff } from '../../backoff.ts';
+import { BanksmanError } from '../../errors.ts';
+import { partitionOf } from '../murmur2.ts';
+import type { SentRecord } from '../session/session.ts';
+import type { Position } from '../types.ts';
+import type { Cluster } from './cluster.ts';
+import { CODE, isStale } from './codes.ts';
+import { codeError } from './errors.ts';
+import type { Broker, KafkaLink, Produced, ProducerIdentity, ProduceRecord } from './link.ts';
+import { bytesOf } from './records.ts';
+
+/** A broker takes batches of up to about 1 MB by default; one larger record goes alone. */
+const BATCH_BYTES = 900_000;
+/** One request; what is above it waits for the answer. */
+const REQUEST_BYTES = 4_000_000;
+/** Sequence numbers wrap as the protocol has it. */
+const SEQUENCE_LIMIT = 2 ** 31;
+const RETRY = { minMs: 50, maxMs: 1_000 };
+
+interface Waiting {
+  readonly record: ProduceRecord;
+  readonly bytes: number;
+  readonly settled: PromiseWithResolvers<Position>;
+  /** Not repeated after that, performance.now(). */
+  readonly deadline: number;
+}
+
+/** One partition: what waits, and what was sent and not yet answered. */
+interface Lane {
+  readonly topic: string;
+  readonly partition: number;
+  readonly waiting: Waiting[];
+  /** Sent with `firstSequence`; sent again as it is until it is answered, so that the broker knows it. */
+  batch: { readonly records: Waiting[]; readonly firstSequence: number } | undefined;
+  sequence: number;
+  readonly backoff: Backoff;
+}
+
+/** What a broker answers that has lost sight of a producer. */
+const FORGOTTEN: ReadonlySet<number> = new Set([
+  CODE.outOfOrderSequence,
+  CODE.unknownProducerId,
+  CODE.invalidProducerEpoch,
+]);
+
+/**
+ * Sends records in batches: one request to a broker at a time, everything that came meanwhile in the next one,
+ * so that batches grow with the load and nothing waits for a timer. Each producer is idempotent (KIP-98): a
+ * batch that is sent again because the answer was lost is kept once.
+ */
+export class Batcher {
+  readonly #cluster: Cluster;
+  readonly #deadlineMs: (topic: string) => number;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #sending = new Map<number, Promise<void>>();
+  #identity: Promise<ProducerIdentity> | undefined;
+  #scheduled = false;
+  #renew = false;
+  #inFlight = 0;
+
+  /** @param deadlineMs how long a record of the topic is worth sending; Infinity: for ever. */
+  constructor(cluster: Cluster, deadlineMs: (topic: string) => number) {
+    this.#cluster = cluster;
+    this.#deadlineMs = deadlineMs;
+    cluster.closed.addEventListener('abort', () => this.#fail(new BanksmanError('BUS_LOST')));
+  }
+
+  /** Records that are not answered yet. */
+  get unanswered(): number {
+    return this.#inFlight;
+  }
+
+  /** @param topic as the cluster calls it. */
+  async send(topic: string, { key, headers, value }: SentRecord): Promise<Position> {
+    const partitions = await this.#cluster.persist(() => this.#cluster.partitions(topic));
+    const partition = partitionOf(key, partitions);
+    const record: ProduceRecord = {
+      key,
+      headers: typeof headers === 'string' ? JSON.parse(headers) : (headers ?? {}),
+      value,
+    };
+    const settled = Promise.withResolvers<Position>();
+    const lane = this.#lane(topic, partition);
+    const deadline = performance.now() + this.#deadlineMs(topic);
+    lane.waiting.push({ record, bytes: bytesOf(record), settled, deadline });
+    this.#inFlight += 1;
+    this.#schedule();
+    try {
+      return await settled.promise;
+    } finally {
+      this.#inFlight -= 1;
+    }
+  }
+
+  #lane(topic: string, partition: number): Lane {
+    const id = `${topic}/${partition}`;
+    let lane = this.#lanes.get(id);
+    if (!lane) {
+      lane = { topic, partition, waiting: [], batch: undefined, sequence: 0, backoff: new Backoff(RETRY) };
+      this.#lanes.set(id, lane);
+    }
+    return lane;
+  }
+
+  /** After everything of this turn was handed over. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      void this.#flush();
+    });
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#renew) {
+      // The new identity begins when nothing is on its way under the old one.
+      if (this.#sending.size > 0) return;
+      this.#begin();
+    }
+    const byBroker = new Map<number, { broker: Broker; lanes: Lane[] }>();
+    await Promise.all(
+      [...this.#lanes.values()].map(async (lane) => {
+        if (isIdle(lane)) return;
+        const broker = await this.#leader(lane);
+        if (!broker) return;
+        const group = byBroker.get(broker.id) ?? { broker, lanes: [] };
+        group.lanes.push(lane);
+        byBroker.set(broker.id, group);
+      }),
+    );
+    for (const [id, { broker, lanes }] of byBroker) {
+      if (this.#sending.has(id)) continue;
+      const sending = this.#request(broker, lanes).finally(() => {
+        this.#sending.delete(id);
+        if (![...this.#lanes.values()].every(isIdle)) this.#schedule();
+      });
+      this.#sending.set(id, sending);
+    }
+  }
+
+  /** Undefined: not now, and it is tried again in a while; the other partitions do not wait for it. */
+  async #leader(lane: Lane): Promise<Broker | undefined> {
+    try {
+      return await this.#cluster.leader(lane.topic, lane.partition);
+    } catch (error) {
+      this.#cluster.setback(error, lane.backoff).then(
+        () => this.#schedule(),
+        (failure: unknown) => this.#reject(lane, failure),
+      );
+      return undefined;
+    }
+  }
+
+  async #request(broker: Broker, lanes: readonly Lane[]): Promise<void> {
+    let bytes = 0;
+    const taken: Lane[] = [];
+    for (const lane of lanes) {
+      if (bytes >= REQUEST_BYTES) break;
+      this.#expire(lane);
+      if (!lane.batch) fill(lane);
+      if (!lane.batch) continue;
+      taken.push(lane);
+      bytes += lane.batch.records.reduce((sum, each) => sum + each.bytes, 0);
+    }
+    const [first] = taken;
+    if (!first) return;
+    let failure: unknown;
+    try {
+      const link = await this.#cluster.link(broker, 'produce');
+      const identity = await this.#identify(link);
+      const answers = await link.produce(taken.flatMap(toBatch), identity);
+      for (const answer of answers) failure = this.#answered(answer) ?? failure;
+    } catch (error) {
+      // Whether it arrived nobody knows: the same batches go again, to whoever leads then.
+      for (const { topic } of taken) this.#cluster.forget(topic);
+      failure = error;
+    }
+    if (failure === undefined) return this.#cluster.succeeded();
+    await this.#cluster.setback(failure, first.backoff).catch((permanent: unknown) => {
+      for (const lane of taken) if (lane.batch) this.#reject(lane, permanent);
+    });
+  }
+
+  /** @returns why it must be sent again. */
+  #answered({ topic, partition, errorCode, baseOffset }: Produced): BanksmanError | undefined {
+    const lane = this.#lanes.get(`${topic}/${partition}`);
+    const batch = lane?.batch;
+    if (!lane || !batch) return undefined;
+    if (errorCode === CODE.none || errorCode === CODE.duplicateSequence) {
+      lane.batch = undefined;
+      lane.backoff.reset();
+      for (const [index, { settled }] of batch.records.entries()) {
+        settled.resolve({ partition, offset: baseOffset < 0 ? -1 : baseOffset + index });
+      }
+      return undefined;
+    }
+    const error = codeError(errorCode, topic);
+    if (FORGOTTEN.has(errorCode)) {
+      this.#renew = true;
+      return undefined;
+    }
+    if (isStale(errorCode)) this.#cluster.forget(topic);
+    if (error.retryable) return error;
+    // Nothing of it was kept: its numbers are free.
+    lane.sequence = batch.firstSequence;
+    lane.batch = undefined;
+    if (error.code === 'BUS_RECORD_TOO_LARGE' && batch.records.length > 1) {
+      const half = Math.ceil(batch.records.length / 2);
+      lane.batch = { records: batch.records.slice(0, half), firstSequence: lane.sequence };
+      lane.sequence = (lane.sequence + half) % SEQUENCE_LIMIT;
+      lane.waiting.unshift(...batch.records.slice(half));
+    } else {
+      for (const { settled } of batch.records) settled.reject(error);
+    }
+    return undefined;
+  }
+
+  /** The broker knows this producer no longer: a new identity, and everything unanswered under it again. */
+  #begin(): void {
+    this.#renew = false;
+    this.#identity = undefined;
+    for (const lane of this.#lanes.values()) {
+      lane.sequence = 0;
+      if (lane.batch) lane.waiting.unshift(...lane.batch.records);
+      lane.batch = undefined;
+    }
+  }
+
+  #identify(link: KafkaLink): Promise<ProducerIdentity> {
+    this.#identity ??= link.initProducer().then(({ errorCode, identity }) => {
+      if (errorCode !== CODE.none) throw codeError(errorCode, 'producer');
+      return identity;
+    });
+    this.#identity.catch(() => {
+      this.#identity = undefined;
+    });
+    return this.#identity;
+  }
+
+  /** What was not sent in time is not sent at all; what was sent is, until it is answered. */
+  #expire(lane: Lane): void {
+    const now = performance.now();
+    while (lane.waiting[0] && lane.waiting[0].deadline < now) {
+      const where = lane.topic;
+      lane.waiting.shift()?.settled.reject(new BanksmanError('BUS_UNREACHABLE', { where, message: 'not sent in time' }));
+    }
+  }
+
+  #reject(lane: Lane, error: unknown): void {
+    const records = [...(lane.batch?.records ?? []), ...lane.waiting.splice(0)];
+    // Whether its numbers were used nobody knows.
+    if (lane.batch) this.#renew = true;
+    lane.batch = undefined;
+    for (const { settled } of records) settled.reject(error);
+  }
+
+  #fail(error: BanksmanError): void {
+    for (const lane of this.#lanes.values()) {
+      const records = [...(lane.batch?.records ?? []), ...lane.waiting.splice(0)];
+      lane.batch = undefined;
+      for (const { settled } of records) settled.reject(error);
+    }
+  }
+}
+
+function isIdle({ waiting, batch }: Lane): boolean {
+  return waiting.length === 0 && !batch;
+}
+
+function fill(lane: Lane): void {
+  let bytes = 0;
+  let count = 0;
+  for (const { bytes: own } of lane.waiting) {
+    if (count > 0 && bytes + own > BATCH_BYTES) break;
+    bytes += own;
+    count += 1;
+  }
+  if (count === 0) return;
+  lane.batch = { records: lane.waiting.splice(0, count), firstSequence: lane.sequence };
+  lane.sequence = (lane.sequence + count) % SEQUENCE_LIMIT;
+}
+
+function toBatch({ topic, partition, batch }: Lane) {
+  if (!batch) return [];
+  return [{ topic, partition, firstSequence: batch.firstSequence, records: batch.records.map(({ record }) => record) }];
+}

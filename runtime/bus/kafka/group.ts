@@ -1,0 +1,285 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Backoff } from '../../backoff.ts';
+import { asError, BanksmanError } from '../../errors.ts';
+import { partitionId } from '../assignment.ts';
+import type { JoinSpec, MemberEvents, Membership, PartitionPosition } from '../session/session.ts';
+import type { TopicPartition } from '../types.ts';
+import type { Cluster } from './cluster.ts';
+import { CODE, isCoordinatorGone } from './codes.ts';
+import { codeError } from './errors.ts';
+import { EARLIEST, type Joined, type KafkaLink, LATEST, type MemberIdentity } from './link.ts';
+import { Coordinator, offsetsAt } from './offsets.ts';
+import {
+  type Assignment,
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+  shareOut,
+} from './protocol.ts';
+
+/** A member that is not heard of for so long is dead: what it had is another's within ten seconds. */
+const SESSION_MS = 6_000;
+/** How long the others wait for a member that is slow to let go. */
+const REBALANCE_MS = 10_000;
+const HEARTBEAT_MS = 1_000;
+const RETRY = { minMs: 100, maxMs: 1_000 };
+const PROTOCOL = 'banksman-cooperative';
+/** The coordinator is busy between two generations: a commit is taken in a moment. */
+const COMMIT_AGAIN_MS = 100;
+
+export interface MemberSpec extends JoinSpec {
+  /** Topics and group as the cluster calls them. */
+  readonly group: string;
+}
+
+/**
+ * One member of a consumer group, by the classic protocol with a session of 6 s, sharing cooperatively (KIP-429):
+ * a member that joins, leaves or dies interrupts nobody whose partitions stay. What moves is let go of first, with
+ * its last commits, then given on in a second round.
+ */
+export class GroupMember implements Membership {
+  readonly #cluster: Cluster;
+  readonly #spec: MemberSpec;
+  readonly #events: MemberEvents;
+  readonly #coordinator: Coordinator;
+  readonly #purpose: string;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #left = new AbortController();
+  readonly #owned = new Map<string, TopicPartition>();
+  #memberId = '';
+  #generation = -1;
+  readonly #born: number;
+  #running: Promise<void> = Promise.resolve();
+  /** Of the running loop: join again now. */
+  #rejoin = new AbortController();
+  #heardAt = 0;
+
+  /** @param purpose names its own connection: a join is answered only when all have joined. */
+  constructor(cluster: Cluster, spec: MemberSpec, events: MemberEvents, purpose: string, born: number) {
+    this.#cluster = cluster;
+    this.#spec = spec;
+    this.#events = events;
+    this.#purpose = purpose;
+    this.#born = born;
+    this.#coordinator = new Coordinator(cluster, spec.group);
+    this.#ready.promise.catch(() => undefined);
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  start(): this {
+    this.#running = this.#run();
+    return this;
+  }
+
+  async commit(positions: readonly PartitionPosition[]): Promise<void> {
+    await this.#cluster.persist(async () => {
+      const mine = positions.filter(({ topic, partition }) => this.#owned.has(partitionId(topic, partition)));
+      // Lost meanwhile: whoever has them reads on from what was committed before.
+      if (mine.length === 0 || this.#generation < 0) return;
+      const link = await this.#coordinator.link('control');
+      const answers = await link.commit(this.#identity, mine);
+      const failed = answers.find(({ errorCode }) => errorCode !== CODE.none);
+      if (!failed) return;
+      if (failed.errorCode === CODE.rebalanceInProgress) {
+        await this.#cluster.pause(COMMIT_AGAIN_MS);
+        throw new BanksmanError('BUS_UNREACHABLE', { where: this.#spec.group, message: 'the group is being shared out' });
+      }
+      if (failed.errorCode === CODE.illegalGeneration || failed.errorCode === CODE.unknownMember) {
+        // Another generation began without this member, or is beginning with it: the loop finds out which.
+        this.#rejoin.abort();
+        return;
+      }
+      this.#coordinator.check(failed.errorCode, this.#spec.group);
+    });
+  }
+
+  async leave(): Promise<void> {
+    if (this.#left.signal.aborted) return;
+    this.#left.abort();
+    this.#rejoin.abort();
+    await this.#running;
+    this.#ready.resolve();
+    if (this.#memberId === '' || this.#cluster.closed.aborted) return;
+    try {
+      const link = await this.#coordinator.link(this.#purpose);
+      await link.leave(this.#identity);
+      link.destroy();
+    } catch {
+      // Then the session ends by itself.
+    }
+  }
+
+  get #identity(): MemberIdentity {
+    return { group: this.#spec.group, memberId: this.#memberId, generation: this.#generation };
+  }
+
+  get #gone(): boolean {
+    return this.#left.signal.aborted || this.#cluster.closed.aborted;
+  }
+
+  async #run(): Promise<void> {
+    const backoff = new Backoff(RETRY);
+    while (!this.#gone) {
+      try {
+        this.#rejoin = new AbortController();
+        const isShared = await this.#join();
+        backoff.reset();
+        if (isShared) await this.#beat();
+      } catch (error) {
+        if (this.#gone) return;
+        this.#coordinator.forget();
+        if (this.#owned.size > 0 && performance.now() - this.#heardAt > SESSION_MS) await this.#lose();
+        try {
+          await this.#cluster.setback(error, backoff, this.#left.signal);
+        } catch (permanent) {
+          if (this.#gone) return;
+          await this.#lose();
+          this.#ready.reject(asError(permanent));
+          this.#events.lost?.(asError(permanent));
+          return;
+        }
+      }
+    }
+  }
+
+  /** One round. @returns false when another one must follow at once. */
+  async #join(): Promise<boolean> {
+    const { topics } = this.#spec;
+    const counts = new Map<string, number>();
+    for (const topic of topics) counts.set(topic, await this.#cluster.partitions(topic));
+    const link = await this.#coordinator.link(this.#purpose);
+    const joined = await link.join({
+      group: this.#spec.group,
+      memberId: this.#memberId,
+      sessionMs: SESSION_MS,
+      rebalanceMs: REBALANCE_MS,
+      protocol: PROTOCOL,
+      metadata: encodeSubscription({
+        topics,
+        owned: [...this.#owned.values()],
+        generation: this.#generation,
+        born: this.#born,
+      }),
+    });
+    if (joined.errorCode === CODE.memberIdRequired) {
+      this.#memberId = joined.memberId;
+      return false;
+    }
+    if (joined.errorCode === CODE.unknownMember) {
+      this.#memberId = '';
+      await this.#lose();
+      return false;
+    }
+    this.#coordinator.check(joined.errorCode, this.#spec.group);
+    this.#memberId = joined.memberId;
+    this.#generation = joined.generation;
+    this.#heardAt = performance.now();
+    const shares = joined.leader === joined.memberId ? await this.#shareOut(joined) : [];
+    const synced = await link.sync(this.#identity, PROTOCOL, shares);
+    if (synced.errorCode === CODE.rebalanceInProgress) return false;
+    if (synced.errorCode === CODE.unknownMember || synced.errorCode === CODE.illegalGeneration) {
+      await this.#lose();
+      return false;
+    }
+    this.#coordinator.check(synced.errorCode, this.#spec.group);
+    this.#heardAt = performance.now();
+    return this.#take(link, decodeAssignment(synced.assignment));
+  }
+
+  async #shareOut({ members }: Joined): Promise<{ memberId: string; assignment: Buffer }[]> {
+    const subscriptions = new Map(members.map(({ memberId, metadata }) => [memberId, decodeSubscription(metadata)]));
+    const counts = new Map<string, number>();
+    for (const { topics } of subscriptions.values()) {
+      for (const topic of topics) counts.set(topic, await this.#cluster.partitions(topic));
+    }
+    const given = shareOut(subscriptions, counts);
+    return [...given].map(([memberId, share]) => ({ memberId, assignment: encodeAssignment(share) }));
+  }
+
+  async #take(link: KafkaLink, { partitions, complete }: Assignment): Promise<boolean> {
+    const wanted = new Set(partitions.map(({ topic, partition }) => partitionId(topic, partition)));
+    const revoked = [...this.#owned].filter(([id]) => !wanted.has(id)).map(([, each]) => each);
+    const added = partitions.filter(({ topic, partition }) => !this.#owned.has(partitionId(topic, partition)));
+    if (added.length > 0) {
+      const positions = await this.#positions(added);
+      for (const each of added) this.#owned.set(partitionId(each.topic, each.partition), each);
+      this.#events.assign(positions);
+    }
+    if (revoked.length > 0) {
+      // Heard of meanwhile: letting go may take longer than a session.
+      const beating = new AbortController();
+      const beats = this.#keepAlive(link, beating.signal);
+      try {
+        await this.#events.revoke(revoked);
+      } finally {
+        beating.abort();
+        await beats;
+      }
+      for (const { topic, partition } of revoked) this.#owned.delete(partitionId(topic, partition));
+      return false;
+    }
+    if (complete) this.#ready.resolve();
+    return true;
+  }
+
+  /**
+   * Where the group goes on. Where nothing was ever committed the beginning is committed at once, so that a later
+   * member that begins with the latest does not leave out what came meanwhile.
+   */
+  async #positions(partitions: readonly TopicPartition[]): Promise<PartitionPosition[]> {
+    const committed = await this.#coordinator.committed(partitions);
+    const fresh = committed.filter(({ offset }) => offset < 0);
+    if (fresh.length > 0) {
+      const began = await offsetsAt(this.#cluster, fresh, this.#spec.from === 'latest' ? LATEST : EARLIEST);
+      for (const { topic, partition, offset } of began) {
+        const at = committed.find((each) => each.topic === topic && each.partition === partition);
+        if (at) Object.assign(at, { offset });
+      }
+      const link = await this.#coordinator.link('control');
+      await link.commit(this.#identity, began);
+    }
+    return committed.map(({ topic, partition, offset }) => ({ topic, partition, offset }));
+  }
+
+  /** Until the group is shared anew, this member leaves, or the coordinator does not answer. */
+  async #beat(): Promise<void> {
+    for (;;) {
+      await sleep(HEARTBEAT_MS, undefined, { signal: this.#rejoin.signal }).catch(() => undefined);
+      if (this.#gone || this.#rejoin.signal.aborted) return;
+      const link = await this.#coordinator.link(this.#purpose);
+      const errorCode = await link.heartbeat(this.#identity);
+      if (errorCode === CODE.none) {
+        this.#heardAt = performance.now();
+        continue;
+      }
+      if (errorCode === CODE.rebalanceInProgress) return;
+      if (errorCode === CODE.unknownMember || errorCode === CODE.illegalGeneration) {
+        if (errorCode === CODE.unknownMember) this.#memberId = '';
+        await this.#lose();
+        return;
+      }
+      if (isCoordinatorGone(errorCode)) this.#coordinator.forget();
+      throw codeError(errorCode, this.#spec.group);
+    }
+  }
+
+  async #keepAlive(link: KafkaLink, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(HEARTBEAT_MS, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      await link.heartbeat(this.#identity).catch(() => undefined);
+    }
+  }
+
+  /** The group goes on without this member: what it had may be another's already, nothing more is committed. */
+  async #lose(): Promise<void> {
+    this.#generation = -1;
+    const lost = [...this.#owned.values()];
+    this.#owned.clear();
+    if (lost.length > 0) await this.#events.revoke(lost);
+  }
+}

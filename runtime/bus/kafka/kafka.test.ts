@@ -1,0 +1,41 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { KafkaServer } from '../../../test/services/kafka.ts';
+import { type BusFixture, busCompliance } from '../compliance.ts';
+import { SessionBus } from '../session/bus.ts';
+import { connectKafkaBus } from './connect.ts';
+import type { KafkaOptions } from './link.ts';
+import { TopicAdmin, wantedTopics } from './topics.ts';
+
+const server = new KafkaServer();
+let number = 0;
+
+beforeAll(async () => {
+  await server.start();
+}, 180_000);
+afterAll(() => server[Symbol.asyncDispose]());
+
+const WISHES = { partitions: 4, replication: 1, framesMs: 300_000, framesBytes: 100_000_000 };
+
+/** An empty bus: the topics of a prefix of its own. */
+async function makeBus(client: KafkaOptions['client']): Promise<BusFixture> {
+  number += 1;
+  const options: KafkaOptions = { brokers: [server.address], client, prefix: `t${number}.`, clientId: 'test' };
+  const admin = new TopicAdmin(options);
+  const wanted = wantedTopics(options.prefix, WISHES);
+  await admin.apply(await admin.plan(wanted));
+  return {
+    connect: () => connectKafkaBus(options),
+    crash: async (bus) => {
+      if (bus instanceof SessionBus) bus.abort();
+    },
+    stop: async () => {
+      await admin.remove(wanted.map(({ name }) => name));
+      await admin.close();
+    },
+    failoverMs: 10_000,
+  };
+}
+
+describe.each(['platformatic', 'kafkajs'] as const)('with %s', (client) => {
+  busCompliance(`kafka, ${client}`, () => makeBus(client));
+});

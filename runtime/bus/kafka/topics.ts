@@ -1,0 +1,231 @@
+import { Admin, type BaseOptions } from '@platformatic/kafka';
+import { BanksmanError } from '../../errors.ts';
+import { TOPICS, type TopicSpec } from '../../messages/topics.ts';
+import { toBusError } from './errors.ts';
+import type { KafkaOptions } from './link.ts';
+import { toTls } from './tls.ts';
+
+/** Numbers of Kafka's protocol: a topic as a resource with settings, and to set one of them. */
+const TOPIC_RESOURCE = 2;
+const SET = 0;
+const DAY_MS = 86_400_000;
+/** Pictures of a camera with regions; everything else is far smaller. */
+const FRAME_BYTES = 16 * 1024 * 1024;
+const RECORD_BYTES = 4 * 1024 * 1024;
+const MINUTE_MS = 60_000;
+/** How long a cluster may take until a new topic has its leaders. */
+const READY_MS = 30_000;
+
+export interface TopicWishes {
+  /** Of every topic that cameras are spread over; those that are read together must have the same number. */
+  readonly partitions: number;
+  readonly replication: number;
+  readonly framesMs: number;
+  /** Of one partition of frames. */
+  readonly framesBytes: number;
+}
+
+export interface WantedTopic {
+  readonly name: string;
+  readonly partitions: number;
+  readonly replication: number;
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+export interface FoundTopic {
+  readonly partitions: number;
+  readonly replication: number;
+  /** As they hold, whether set on the topic or not. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+export type TopicStep =
+  | { readonly kind: 'create'; readonly topic: WantedTopic }
+  | { readonly kind: 'widen'; readonly topic: string; readonly from: number; readonly to: number }
+  | { readonly kind: 'set'; readonly topic: string; readonly name: string; readonly from: string; readonly to: string }
+  /** Nobody but an operator can mend it. */
+  | { readonly kind: 'refuse'; readonly topic: string; readonly why: string };
+
+/** Every topic of the product as a cluster must have it. */
+export function wantedTopics(prefix: string, wishes: TopicWishes): WantedTopic[] {
+  return Object.values(TOPICS).map((spec) => ({
+    name: prefix + spec.name,
+    // Topics of one partition are so because one member must hold all of it.
+    partitions: spec.partitions === 1 ? 1 : wishes.partitions,
+    replication: wishes.replication,
+    settings: settingsOf(spec, wishes),
+  }));
+}
+
+function settingsOf(spec: TopicSpec, wishes: TopicWishes): Record<string, string> {
+  const settings: Record<string, string> = {
+    // The broker's clock, one for all: agents' clocks may be wrong.
+    'message.timestamp.type': 'LogAppendTime',
+    'max.message.bytes': String(spec.policy === 'frames' ? FRAME_BYTES : RECORD_BYTES),
+    'min.insync.replicas': String(Math.min(2, wishes.replication)),
+  };
+  if (spec.policy === 'compacted') {
+    return {
+      ...settings,
+      'cleanup.policy': 'compact',
+      'delete.retention.ms': String(DAY_MS),
+      'min.cleanable.dirty.ratio': '0.2',
+      'segment.ms': String(10 * MINUTE_MS),
+    };
+  }
+  if (spec.policy === 'log') {
+    return { ...settings, 'cleanup.policy': 'delete', 'retention.ms': String(spec.retentionMs) };
+  }
+  return {
+    ...settings,
+    'cleanup.policy': 'delete',
+    'retention.ms': String(wishes.framesMs),
+    'retention.bytes': String(wishes.framesBytes),
+    // Only whole segments are deleted.
+    'segment.ms': String(Math.max(MINUTE_MS, Math.round(wishes.framesMs / 5))),
+    'segment.bytes': String(Math.max(FRAME_BYTES, Math.round(wishes.framesBytes / 8))),
+    // A lost frame is one frame; waiting for a second copy of each would cost every camera latency.
+    'min.insync.replicas': '1',
+  };
+}
+
+/** What is to be done so that the cluster has what is wanted. Pure. */
+export function planTopics(wanted: readonly WantedTopic[], found: ReadonlyMap<string, FoundTopic>): TopicStep[] {
+  return wanted.flatMap((topic): TopicStep[] => {
+    const present = found.get(topic.name);
+    if (!present) return [{ kind: 'create', topic }];
+    const steps: TopicStep[] = [];
+    const { name } = topic;
+    if (present.partitions < topic.partitions) {
+      steps.push({ kind: 'widen', topic: name, from: present.partitions, to: topic.partitions });
+    } else if (present.partitions > topic.partitions) {
+      const why = `it has ${present.partitions} partitions, not ${topic.partitions}, and a topic never gets fewer: set kafka.topics.partitions to what the widest has, or delete it`;
+      steps.push({ kind: 'refuse', topic: name, why });
+    }
+    for (const [setting, to] of Object.entries(topic.settings)) {
+      const from = present.settings[setting] ?? '';
+      if (from !== to) steps.push({ kind: 'set', topic: name, name: setting, from, to });
+    }
+    return steps;
+  });
+}
+
+/** One line a step, for people. */
+export function describeStep(step: TopicStep): string {
+  switch (step.kind) {
+    case 'create':
+      return `create ${step.topic.name}: ${step.topic.partitions} partitions, ${step.topic.replication} copies`;
+    case 'widen':
+      return `widen ${step.topic} from ${step.from} to ${step.to} partitions`;
+    case 'set':
+      return `set ${step.name} of ${step.topic} from ${step.from || 'nothing'} to ${step.to}`;
+    case 'refuse':
+      return `${step.topic}: ${step.why}`;
+  }
+}
+
+/** Looks at a cluster's topics and changes them. */
+export class TopicAdmin {
+  readonly #options: KafkaOptions;
+  readonly #admin: Admin;
+
+  constructor(options: KafkaOptions) {
+    this.#options = options;
+    this.#admin = new Admin(adminOptions(options));
+  }
+
+  /** @throws BanksmanError BUS_UNREACHABLE, BUS_UNAUTHORIZED, BUS_TLS */
+  async plan(wanted: readonly WantedTopic[]): Promise<TopicStep[]> {
+    return planTopics(wanted, await this.#found(wanted));
+  }
+
+  /** Takes the steps, and waits until every new topic has its leaders. Refusals are left alone. */
+  async apply(steps: readonly TopicStep[]): Promise<void> {
+    await this.#call(async () => {
+      for (const step of steps) await this.#take(step);
+      await this.#ready(steps.flatMap((step) => (step.kind === 'create' ? step.topic.name : [])));
+    });
+  }
+
+  async remove(names: readonly string[]): Promise<void> {
+    if (names.length > 0) await this.#call(() => this.#admin.deleteTopics({ topics: [...names] }));
+  }
+
+  async close(): Promise<void> {
+    await this.#admin.close();
+  }
+
+  async #found(wanted: readonly WantedTopic[]): Promise<Map<string, FoundTopic>> {
+    return this.#call(async () => {
+      const there = new Set(await this.#admin.listTopics({ includeInternals: false }));
+      const names = wanted.map(({ name }) => name).filter((name) => there.has(name));
+      if (names.length === 0) return new Map();
+      const { topics } = await this.#admin.metadata({ topics: names, forceUpdate: true });
+      const resources = names.map((resourceName) => ({ resourceType: TOPIC_RESOURCE, resourceName }) as const);
+      const described = await this.#admin.describeConfigs({ resources });
+      return new Map(
+        names.map((name) => {
+          const topic = topics.get(name);
+          const configs = described.find(({ resourceName }) => resourceName === name)?.configs ?? [];
+          return [
+            name,
+            {
+              partitions: topic?.partitionsCount ?? 0,
+              replication: topic?.partitions[0]?.replicas.length ?? 0,
+              settings: Object.fromEntries(configs.map((config) => [config.name, config.value ?? ''])),
+            },
+          ];
+        }),
+      );
+    });
+  }
+
+  async #take(step: TopicStep): Promise<void> {
+    if (step.kind === 'create') {
+      const { name, partitions, replication, settings } = step.topic;
+      const configs = Object.entries(settings).map(([key, value]) => ({ name: key, value }));
+      await this.#admin.createTopics({ topics: [name], partitions, replicas: replication, configs });
+    } else if (step.kind === 'widen') {
+      await this.#admin.createPartitions({ topics: [{ name: step.topic, count: step.to, assignments: null }] });
+    } else if (step.kind === 'set') {
+      const configs = [{ name: step.name, configOperation: SET, value: step.to } as const];
+      await this.#admin.incrementalAlterConfigs({
+        resources: [{ resourceType: TOPIC_RESOURCE, resourceName: step.topic, configs }],
+      });
+    }
+  }
+
+  async #ready(names: readonly string[]): Promise<void> {
+    const end = performance.now() + READY_MS;
+    for (;;) {
+      if (names.length === 0) return;
+      const leaders = await this.#admin
+        .metadata({ topics: [...names], forceUpdate: true })
+        .then(({ topics }) => names.every((name) => topics.get(name)?.partitions.every(({ leader }) => leader >= 0)))
+        .catch(() => false);
+      if (leaders) return;
+      if (performance.now() > end) {
+        throw new BanksmanError('BUS_UNREACHABLE', { where: names.join(', '), message: 'new topics have no leader yet' });
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  async #call<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw toBusError(error, this.#options.brokers);
+    }
+  }
+}
+
+function adminOptions({ clientId, brokers, tls, sasl }: KafkaOptions): BaseOptions {
+  return {
+    clientId,
+    bootstrapBrokers: [...brokers],
+    retries: 3,
+    ...(tls && { tls: toTls(tls()), tlsServerName: true }),
+    ...(sasl && { sasl }),
+  };
+}

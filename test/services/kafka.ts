@@ -1,0 +1,169 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findKafka } from '../../deploy/services/find.ts';
+import { freePort } from '../../runtime/ports.ts';
+import { until } from '../wait.ts';
+
+export interface KafkaServerOptions {
+  /** Of server.properties, over what is set here. */
+  properties?: Readonly<Record<string, string>>;
+}
+
+/** A JVM on a loaded machine. */
+const READY_MS = 120_000;
+const CLUSTER = 'AAAAAAAAAAAAAAAAAAAAAA';
+/** A formatted log directory is the same for everybody; formatting one takes a JVM. */
+const TEMPLATE = fileURLToPath(new URL('../../.cache/services/kafka-formatted', import.meta.url));
+
+/** A real Kafka broker (one node, KRaft) on loopback in a temporary folder. Started again it has the same port and data. */
+export class KafkaServer {
+  readonly #options: KafkaServerOptions;
+  #folder: string | undefined;
+  #process: ChildProcess | undefined;
+  #port = 0;
+  #controllerPort = 0;
+  #said = '';
+
+  constructor(options: KafkaServerOptions = {}) {
+    this.#options = options;
+  }
+
+  /** `127.0.0.1:PORT`. */
+  get address(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+
+  /** Where its log lies. */
+  get folder(): string {
+    if (this.#folder === undefined) throw new Error('the broker was not started');
+    return this.#folder;
+  }
+
+  async start(): Promise<this> {
+    const { program, classpath, broker } = findKafka();
+    if (this.#folder === undefined) {
+      this.#folder = mkdtempSync(join(tmpdir(), 'banksman-kafka-'));
+      [this.#port, this.#controllerPort] = [await freePort(), await freePort()];
+      cpSync(formatted(), join(this.#folder, 'log'), { recursive: true });
+      this.#configure();
+    }
+    const args = ['-Xmx512m', '-Xms128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', classpath];
+    const child = spawn(program, [...args, broker, join(this.#folder, 'server.properties')], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#process = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (data: Buffer) => {
+        this.#said = (this.#said + data.toString()).slice(-20_000);
+      });
+    }
+    await until(
+      'Kafka to have started',
+      async () => {
+        if (child.exitCode !== null) throw new Error(`Kafka ended with ${child.exitCode}: ${this.#said.slice(-2_000)}`);
+        return this.#said.includes('Kafka Server started') || (await answers(this.#port));
+      },
+      READY_MS,
+    );
+    return this;
+  }
+
+  /** As an operator does. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** It holds its connections and answers nothing. */
+  freeze(on: boolean): void {
+    this.#process?.kill(on ? 'SIGSTOP' : 'SIGCONT');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end('SIGKILL');
+    if (this.#folder) rmSync(this.#folder, { recursive: true, force: true });
+    this.#folder = undefined;
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGCONT');
+    child.kill(signal);
+    await ended;
+  }
+
+  #configure(): void {
+    const properties = {
+      ...BASE,
+      listeners: `PLAINTEXT://127.0.0.1:${this.#port},CONTROLLER://127.0.0.1:${this.#controllerPort}`,
+      'advertised.listeners': `PLAINTEXT://127.0.0.1:${this.#port}`,
+      'controller.quorum.voters': `1@127.0.0.1:${this.#controllerPort}`,
+      'log.dirs': join(this.folder, 'log'),
+      ...this.#options.properties,
+    };
+    const text = Object.entries(properties).map(([name, value]) => `${name}=${value}\n`);
+    writeFileSync(join(this.folder, 'server.properties'), text.join(''));
+  }
+}
+
+const BASE = {
+  'process.roles': 'broker,controller',
+  'node.id': '1',
+  'controller.listener.names': 'CONTROLLER',
+  'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT',
+  'auto.create.topics.enable': 'false',
+  'offsets.topic.replication.factor': '1',
+  'offsets.topic.num.partitions': '4',
+  'transaction.state.log.replication.factor': '1',
+  'transaction.state.log.min.isr': '1',
+  'share.coordinator.state.topic.replication.factor': '1',
+  'group.initial.rebalance.delay.ms': '0',
+  'log.cleaner.dedupe.buffer.size': '33554432',
+  'file.delete.delay.ms': '1000',
+};
+
+function formatted(): string {
+  if (existsSync(TEMPLATE)) return TEMPLATE;
+  const { program, classpath, storageTool } = findKafka();
+  const folder = mkdtempSync(join(tmpdir(), 'banksman-kafka-format-'));
+  const log = join(folder, 'log');
+  const properties = { ...BASE, 'log.dirs': log, listeners: 'PLAINTEXT://127.0.0.1:1,CONTROLLER://127.0.0.1:2' };
+  const file = join(folder, 'server.properties');
+  const voters = 'controller.quorum.voters=1@127.0.0.1:2\n';
+  writeFileSync(file, Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join('') + voters);
+  const done = spawnSync(program, ['-Xmx256m', '-cp', classpath, storageTool, 'format', '-t', CLUSTER, '-c', file], {
+    encoding: 'utf8',
+  });
+  if (done.status !== 0) throw new Error(`Kafka's log directory cannot be formatted: ${done.stderr}${done.stdout}`);
+  mkdirSync(join(TEMPLATE, '..'), { recursive: true });
+  try {
+    renameSync(log, TEMPLATE);
+  } catch {
+    // Another file system, or another test was faster.
+    if (!existsSync(TEMPLATE)) cpSync(log, TEMPLATE, { recursive: true });
+  }
+  rmSync(folder, { recursive: true, force: true });
+  return TEMPLATE;
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    const end = (open: boolean): void => {
+      socket.destroy();
+      resolve(open);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+  });
+}
