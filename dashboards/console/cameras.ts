@@ -1,6 +1,8 @@
 import type { Bus, Table } from '../../runtime/bus/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type BanksmanError, ERRORS, isErrorCode } from '../../runtime/errors.ts';
+import { AgentClocks } from '../../runtime/fleet/clocks.ts';
+import type { Logger } from '../../runtime/log.ts';
 import { parseMessage } from '../../runtime/messages/schemas.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
 import type { CameraRecord, CameraStatus } from '../../runtime/messages/types.ts';
@@ -26,21 +28,25 @@ export class CameraViews {
   readonly #clock: Clock;
   readonly #state: StateReader;
   readonly #table: Table;
+  readonly #clocks: AgentClocks;
   #known: Known = { byCamera: new Map(), openOf: new Map() };
 
-  constructor(deps: { bus: Bus; site: string; clock: Clock; state: StateReader }) {
+  constructor(deps: { bus: Bus; site: string; clock: Clock; log: Logger; state: StateReader }) {
     this.#site = deps.site;
     this.#clock = deps.clock;
     this.#state = deps.state;
     this.#table = deps.bus.table('cameras.v1');
+    this.#clocks = new AgentClocks(deps);
   }
 
-  start(): Promise<void> {
-    return this.#table.start();
+  async start(): Promise<void> {
+    await this.#table.start();
+    await this.#clocks.start();
   }
 
-  stop(): Promise<void> {
-    return this.#table.stop();
+  async stop(): Promise<void> {
+    await this.#clocks.stop();
+    await this.#table.stop();
   }
 
   /** Sorted by id. While the store is away: what was known last, and that nobody can tell more. */
@@ -57,7 +63,8 @@ export class CameraViews {
     for (const [key, message] of this.#table.entries()) {
       if (!key.startsWith(`${this.#site}/`)) continue;
       const camera = parseMessage('cameras.v1', message);
-      const now = this.#clock.now();
+      // What is told of it was stamped by its agent's clock.
+      const now = this.#clock.now() + this.#clocks.offsetMs(camera.camera);
       const [live, open] = [byCamera.get(camera.camera), openOf.get(camera.camera) ?? 0];
       views.push(away ? untold(camera, live, open, away, now) : cameraView(camera, live, open, now));
     }

@@ -76,7 +76,7 @@ export class Console implements Component {
     this.#deps = deps;
     this.#options = options;
     const { state, refusedEdit, evidence = () => NOTHING_WAITS } = options;
-    this.#cameras = new CameraViews({ bus: deps.bus, site: deps.site, clock: deps.clock, state });
+    this.#cameras = new CameraViews({ ...deps, state });
     this.#store = new StoreWatch({ state, clock: deps.clock, log: deps.log });
     this.#live = new Live({
       bus: deps.bus,
