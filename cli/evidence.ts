@@ -75,7 +75,7 @@ export async function lifecycle(options: { config: string; apply?: boolean; expi
     return 0;
   }
   const { connectS3 } = await import('../runtime/stores/objects/s3.ts');
-  const { toStoreError } = await import('../runtime/stores/objects/s3_errors.ts');
+  const { nameOf, toStoreError } = await import('../runtime/stores/objects/s3_errors.ts');
   const client = connectS3(s3);
   try {
     const all = await applyRules(client, s3.bucket, rules, site);
@@ -83,7 +83,12 @@ export async function lifecycle(options: { config: string; apply?: boolean; expi
     process.stdout.write(`s3://${s3.bucket} has ${all.length} rules now; of this site: ${names}\n`);
     return 0;
   } catch (error) {
-    throw toStoreError(error, `s3://${s3.bucket}`);
+    if (nameOf(error) !== 'NotImplemented') throw toStoreError(error, `s3://${s3.bucket}`);
+    throw new BanksmanError('STORE_FAILED', {
+      where: `s3://${s3.bucket}`,
+      message: 'this store knows no lifecycle rules',
+      mend: 'Retention works without them; clear unfinished uploads by the means of the store.',
+    });
   } finally {
     client.destroy();
   }
