@@ -51,6 +51,8 @@ export class RedisConnection {
   readonly #options: RedisOptions;
   readonly #place: string;
   #client: Promise<Client> | undefined;
+  /** The one that `#client` resolved to. */
+  #current: Client | undefined;
   #closed = false;
   /** Why it is not connected. */
   #failure: BanksmanError | undefined;
@@ -119,11 +121,14 @@ export class RedisConnection {
 
   async #open(): Promise<Client> {
     const client = await makeClient(this.#options);
+    this.#current = client;
     client.on('ready', () => {
       this.#failure = undefined;
     });
     client.on('error', (error) => this.#lost(client, error));
     client.on('close', () => this.#lost(client, undefined));
+    // It has given up by itself: the next call makes another.
+    client.on('end', () => this.#forget(client));
     client.connect().catch((error: unknown) => this.#lost(client, asError(error)));
     return client;
   }
@@ -133,8 +138,14 @@ export class RedisConnection {
     if (this.#failure.code !== 'REDIS_UNAUTHORIZED' && this.#failure.code !== 'REDIS_TLS') return;
     // What was refused is read anew from environment and files, later: nothing is gained by asking again at once.
     this.#refusedAt = performance.now();
-    this.#client = undefined;
+    this.#forget(client);
     client.disconnect();
+  }
+
+  #forget(client: Client): void {
+    if (this.#current !== client) return;
+    this.#current = undefined;
+    this.#client = undefined;
   }
 
   /** Of `client`, once; whoever calls meanwhile waits with the first. */
@@ -211,7 +222,8 @@ async function makeClient(options: RedisOptions): Promise<Client> {
     role: 'master',
     failoverDetector: true,
     sentinelCommandTimeout: COMMAND_MS,
-    sentinelRetryStrategy: () => null,
+    // Without one the client ends for good when no Sentinel answers.
+    sentinelRetryStrategy: retryAfter,
     ...(sentinelPassword ? { sentinelPassword } : {}),
     ...(tls ? { sentinelTLS: tls, enableTLSForSentinelMode: true } : {}),
   });
