@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { formatProblems, wantsColor } from '../config/check.ts';
 import { type LoadedSite, type LoadOptions, loadSite } from '../config/load.ts';
 import type { SiteConfig } from '../config/site.ts';
-import { connectLocalBus } from '../runtime/bus/local/client.ts';
 import { busSocketPath } from '../runtime/bus/local/paths.ts';
+import { type BusAddress, openBus } from '../runtime/bus/open.ts';
 import type { Bus } from '../runtime/bus/types.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { asError, BanksmanError } from '../runtime/errors.ts';
@@ -19,7 +19,7 @@ import { VERSION } from './version.ts';
 /** What every component of a role is given. */
 export interface RoleContext {
   bus: Bus;
-  busSocket: string;
+  busAddress: BusAddress;
   site: string;
   active: ActiveConfig;
   log: Logger;
@@ -94,6 +94,11 @@ export class ProblemsError extends BanksmanError {
   }
 }
 
+/** Where the roles of this configuration meet. */
+export function busAddressOf({ bus, data_dir }: SiteConfig): BusAddress {
+  return bus.kafka ? { type: 'kafka', kafka: bus.kafka } : { type: 'local', socket: busSocketPath(data_dir) };
+}
+
 /** Runs one role in this process. @returns the exit code. */
 export async function runRoleCommand(
   name: string,
@@ -109,7 +114,7 @@ export async function runRoleCommand(
   try {
     const active = await loadActive(configPath);
     const dataDir = active.config.data_dir;
-    const busSocket = busSocketPath(dataDir);
+    const busAddress = busAddressOf(active.config);
     let failed = false;
     const fail = (error: Error): void => {
       if (failed) return;
@@ -119,13 +124,14 @@ export async function runRoleCommand(
       setTimeout(() => process.exit(1), 1_500).unref();
       process.kill(process.pid, 'SIGTERM');
     };
-    const bus = await connectLocalBus(busSocket, { onLost: () => fail(new BanksmanError('BUS_LOST')) });
+    const onLost = (): void => fail(new BanksmanError('BUS_LOST'));
+    const bus = await openBus(busAddress, { clientId: `banksman-${name}`, log, onLost });
     const metrics = new PrometheusMetrics();
     metrics.set('build_info', 1, { version: VERSION, role: name });
     const stopReporting = reportProcess(metrics, name);
     const { site } = active.config;
     const supervised = process.env[ACTIVE_CONFIG] !== undefined;
-    const context = { bus, busSocket, site, active, log, metrics, clock: systemClock, dataDir, supervised, fail };
+    const context = { bus, busAddress, site, active, log, metrics, clock: systemClock, dataDir, supervised, fail };
     const { components, addresses } = await make(context);
     const code = await runRole({
       name,

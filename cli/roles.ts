@@ -22,11 +22,11 @@ export async function role(name: RoleCommandName, configPath: string, only?: str
 
 async function ingest(context: RoleContext): Promise<Role> {
   const { IngestAgent } = await import('../ingest/agent.ts');
-  const { bus, busSocket, site, log, metrics, clock, dataDir } = context;
+  const { bus, busAddress, site, log, metrics, clock, dataDir } = context;
   // Process ids come again, in containers the same one each time.
   const agentId = `${hostname()}-${randomBytes(3).toString('hex')}`;
   const alone = context.supervised;
-  return { components: [new IngestAgent({ bus, busSocket, site, log, metrics, clock, dataDir, agentId, alone })] };
+  return { components: [new IngestAgent({ bus, busAddress, site, log, metrics, clock, dataDir, agentId, alone })] };
 }
 
 async function processors(context: RoleContext, names?: string[]): Promise<Role> {

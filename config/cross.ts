@@ -4,6 +4,7 @@
  */
 
 import { accessProblems } from './cross_access.ts';
+import { busProblems } from './cross_bus.ts';
 import { cameraProblems } from './cross_cameras.ts';
 import { evidenceProblems } from './cross_evidence.ts';
 import { entries, type KnownModels, Report } from './cross_report.ts';
@@ -25,6 +26,7 @@ export function crossProblems(tree: Tree, models?: KnownModels): Problem[] {
   checkWebhookIds(report);
   checkPorts(report);
   accessProblems(report);
+  busProblems(report);
   evidenceProblems(report);
   stateProblems(report);
   return report.problems;

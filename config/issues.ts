@@ -10,7 +10,7 @@ import type { Path, Tree } from './tree.ts';
 type Issue = z.core.$ZodIssue;
 
 /** Nothing under these keys is ever quoted. */
-const SECRET_KEYS = new Set(['password', 'secret', 'token', 'tokens']);
+const SECRET_KEYS = new Set(['password', 'sentinel_password', 'secret', 'token', 'tokens']);
 
 export function problemsOf(issues: readonly Issue[], tree: Tree): Problem[] {
   return issues.flatMap((issue) => problemsOfIssue(issue, [], tree));

@@ -122,6 +122,9 @@ function withAbsolutePaths(config: SiteConfig, folder: string): SiteConfig {
     },
   ]);
   const { tls } = config.console;
+  const { redis } = config.state;
+  const { kafka } = config.bus;
+  const fileOf = (path: string | null): string | null => (path === null ? null : absolute(path));
   return {
     ...config,
     data_dir: absolute(config.data_dir),
@@ -130,6 +133,36 @@ function withAbsolutePaths(config: SiteConfig, folder: string): SiteConfig {
       manifests: config.models.manifests.map(absolute),
     },
     cameras: Object.fromEntries(cameras),
+    bus: {
+      ...config.bus,
+      kafka: kafka && {
+        ...kafka,
+        tls: kafka.tls && {
+          ...kafka.tls,
+          ca_file: fileOf(kafka.tls.ca_file),
+          cert_file: fileOf(kafka.tls.cert_file),
+          key_file: fileOf(kafka.tls.key_file),
+        },
+        sasl: kafka.sasl && {
+          ...kafka.sasl,
+          password: secret(kafka.sasl.password),
+          token_file: fileOf(kafka.sasl.token_file),
+        },
+      },
+    },
+    state: {
+      ...config.state,
+      redis: redis && {
+        ...redis,
+        password: secret(redis.password),
+        tls: {
+          ...redis.tls,
+          ca_file: fileOf(redis.tls.ca_file),
+          cert_file: fileOf(redis.tls.cert_file),
+          key_file: fileOf(redis.tls.key_file),
+        },
+      },
+    },
     fleet: { token: secret(config.fleet.token) },
     console: {
       ...config.console,

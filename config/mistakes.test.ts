@@ -92,7 +92,26 @@ const CASES: Case[] = [
     /one of zone_entry/,
     'zone_entry',
   ],
-  ['bus of a later version', top('bus: { type: «kafka }'), 'CONFIG_INVALID_VALUE', /must be local/],
+  ['Kafka without brokers', top('bus: { type: «kafka }'), 'CONFIG_MISSING_KEY', /needs bus\.kafka/],
+  ['brokers that are not used', top('bus: { «kafka: { brokers: [a:1] } }'), 'CONFIG_INVALID_VALUE', /type is local/],
+  [
+    'a broker without its port',
+    top('bus: { type: kafka, kafka: { brokers: [«kafka-1] } }'),
+    'CONFIG_INVALID_VALUE',
+    /HOST:PORT/,
+  ],
+  [
+    'a login without a password',
+    top('bus: { type: kafka, kafka: { brokers: [a:1], sasl: { mechanism: «plain, username: u } } }'),
+    'CONFIG_MISSING_KEY',
+    /password_file/,
+  ],
+  [
+    'a token from nowhere',
+    top('bus: { type: kafka, kafka: { brokers: [a:1], sasl: { mechanism: «oauthbearer } } }'),
+    'CONFIG_MISSING_KEY',
+    /token_file and oauth/,
+  ],
   ['S3 without a bucket', top('evidence: { store: «s3 }'), 'CONFIG_MISSING_KEY', /needs evidence\.s3/],
   ['a bucket that is not used', top('evidence: { «s3: { bucket: abc } }'), 'CONFIG_INVALID_VALUE', /store is local/],
   [

@@ -4,7 +4,8 @@
  */
 import { z } from 'zod';
 import { isAddressRange } from './formats.ts';
-import { bind, byteSize, name, named, refusal, restarts, seconds, secret, text, unit } from './scalars.ts';
+import { bind, name, named, refusal, restarts, seconds, secret, text, unit } from './scalars.ts';
+import { busSchema } from './schema_bus.ts';
 import { cameraSchema, defaultsSchema } from './schema_camera.ts';
 import { evidenceSchema } from './schema_evidence.ts';
 import { ruleSchema, scheduleSchema, severity } from './schema_rules.ts';
@@ -74,20 +75,7 @@ export const siteSchema = z
       .prefault({})
       .describe('Detection.')
       .meta(restarts('process')),
-    bus: z
-      .strictObject({
-        type: z.enum(['local']).describe('local: hosted by `banksman up`.').default('local'),
-        frames: z
-          .strictObject({
-            max_bytes: byteSize.describe('Frames held in memory; the oldest go first.').prefault('96MB'),
-            max_age_s: seconds.min(1).describe('Older frames go.').default(300),
-          })
-          .prefault({})
-          .describe('How long frames can be read again.'),
-      })
-      .prefault({})
-      .describe('What carries records between stages.')
-      .meta(restarts('up')),
+    bus: busSchema,
     state: stateSchema,
     evidence: evidenceSchema,
     alerts: z

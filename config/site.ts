@@ -1,10 +1,13 @@
 /** The site, fully resolved: what every part of the program gets. Nothing optional, nothing left to merge. */
+import type { KafkaSettings } from '../runtime/bus/kafka/settings.ts';
 import type { CameraRecord, RuleRecord, SecretRef, Severity, Transition } from '../runtime/messages/types.ts';
 import type { ObjectsOptions } from '../runtime/stores/objects/open.ts';
 import type { StateOptions } from '../runtime/stores/state/open.ts';
 import type { Bind } from './formats.ts';
 import type { SiteFile } from './schema.ts';
+import type { BusFile } from './schema_bus.ts';
 import { BUILT_IN, type CameraFile, type DefaultsFile } from './schema_camera.ts';
+import type { EvidenceFile } from './schema_evidence.ts';
 import type { RuleFile } from './schema_rules.ts';
 import type { StateFile } from './schema_state.ts';
 
@@ -45,6 +48,13 @@ export interface EvidenceConfig extends ObjectsOptions {
   retention: { clips_days: number; records_days: number; max_bytes: number };
 }
 
+export interface BusConfig {
+  type: 'local' | 'kafka';
+  /** Of the local bus. */
+  frames: { max_bytes: number; max_age_s: number };
+  kafka: KafkaSettings | null;
+}
+
 export interface SiteConfig {
   site: string;
   /** Absolute once loaded from a file, like every path here. */
@@ -54,7 +64,7 @@ export interface SiteConfig {
   schedules: Record<string, Schedule>;
   models: { dir: string | null; manifests: string[] };
   detect: { workers: number | 'auto'; max_frame_age_s: number; score_floor: number };
-  bus: { type: 'local'; frames: { max_bytes: number; max_age_s: number } };
+  bus: BusConfig;
   state: StateOptions;
   evidence: EvidenceConfig;
   alerts: { webhooks: WebhookConfig[] };
@@ -70,13 +80,15 @@ export const DETECT_WITHIN_DEFAULT_S = 2;
 
 /** Fills every gap. The file must have passed all checks: names that refer to nothing are left out. */
 export function resolveSite(file: SiteFile): SiteConfig {
-  const { cameras, defaults, rules, schedules, alerts, state, fleet, console: page, ...sections } = file;
+  const { cameras, defaults, rules, schedules, alerts, bus, state, fleet, console: page, ...sections } = file;
   const resolved: Record<string, CameraConfig> = {};
   for (const [id, camera] of Object.entries(cameras)) resolved[id] = resolveCamera(id, camera, defaults, schedules);
   return {
     ...sections,
     cameras: resolved,
+    bus: resolveBus(bus),
     state: resolveState(file.site, state),
+    evidence: resolveEvidence(file.evidence),
     rules: rules.map((rule) => resolveRule(rule, resolved, schedules)),
     schedules,
     fleet: { token: credential(fleet.token, fleet.token_file) },
@@ -91,6 +103,28 @@ export function resolveSite(file: SiteFile): SiteConfig {
         secret: webhook.secret ?? null,
         rules: webhook.rules ?? null,
       })),
+    },
+  };
+}
+
+function resolveBus({ type, frames, kafka }: BusFile): BusConfig {
+  if (type !== 'kafka' || !kafka) return { type, frames, kafka: null };
+  const { sasl } = kafka;
+  return {
+    type,
+    frames,
+    kafka: {
+      ...kafka,
+      tls: kafka.tls ?? null,
+      sasl: sasl
+        ? {
+            mechanism: sasl.mechanism,
+            username: sasl.username ?? null,
+            password: credential(sasl.password, sasl.password_file),
+            token_file: sasl.token_file ?? null,
+            oauth: sasl.oauth ?? null,
+          }
+        : null,
     },
   };
 }
@@ -112,6 +146,10 @@ function resolveState(site: string, { store, redis }: StateFile): StateOptions {
       prefix: redis.prefix ?? `banksman:${site}`,
     },
   };
+}
+
+function resolveEvidence({ s3, ...rest }: EvidenceFile): EvidenceConfig {
+  return { ...rest, s3: s3 ? { ...s3, object_lock: s3.object_lock ?? null } : null };
 }
 
 function resolveCamera(

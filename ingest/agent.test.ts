@@ -66,7 +66,7 @@ async function startAgent(options: Partial<IngestAgentOptions> = {}): Promise<In
     ...{ bus, metrics, site: 'yard', log: silentLogger, clock: systemClock, dataDir: folder },
     agentId: 'agent-1',
     alone: true,
-    busSocket: join(folder, 'bus.sock'),
+    busAddress: { type: 'local', socket: join(folder, 'bus.sock') },
     cameraCommand: {
       script: join(import.meta.dirname, '../test/ingest/scripted_camera.ts'),
       execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -181,7 +181,7 @@ describe('a camera that works', () => {
     await table.start();
     await expect.poll(() => table.size, SLOW).toBe(0);
     await table.stop();
-    expect(await metric('banksman_camera_state')).not.toContain('gate');
+    await expect.poll(() => metric('banksman_camera_state'), SLOW).not.toContain('gate');
   });
 
   it('is forgotten when it was taken out while no agent ran', async () => {

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { BusAddress } from '../runtime/bus/open.ts';
 import type { Bus, Message, Producer, Table } from '../runtime/bus/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { ERRORS } from '../runtime/errors.ts';
@@ -35,7 +36,7 @@ export interface IngestAgentOptions {
   /** CPU seconds a second that it can spend on cameras. Default: cores. */
   capacity?: number;
   /** Where camera processes reach the bus. */
-  busSocket: string;
+  busAddress: BusAddress;
   /** What must survive a restart of the agent. Default `<dataDir>/ingest`. */
   stateDir?: string;
   /** Default: `camera.ts` beside this file. */
@@ -266,11 +267,11 @@ export class IngestAgent implements Component {
   }
 
   #begin(record: CameraRecord, epoch: number, configuredAt: number, producer: Producer, delayMs: number): void {
-    const { site, agentId, clock, metrics, log, busSocket, random = Math.random } = this.#options;
+    const { site, agentId, clock, metrics, log, busAddress, random = Math.random } = this.#options;
     const { camera } = record;
     const reporter = new Reporter({ site, camera, epoch, agent: agentId, producer, clock, metrics, log });
     const runner = new CameraRunner({
-      ...{ record, epoch, agent: agentId, busSocket, reporter, clock, metrics, log, random },
+      ...{ record, epoch, agent: agentId, busAddress, reporter, clock, metrics, log, random },
       command: this.#command(),
       lockout: this.#lockout,
       preflightTimeoutMs: this.#options.preflightTimeoutMs ?? 5_000,

@@ -3,7 +3,7 @@
  * it loads is paid for by every camera.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { connectLocalBus } from '../runtime/bus/local/client.ts';
+import { openBus } from '../runtime/bus/open.ts';
 import type { Bus } from '../runtime/bus/types.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { asError, BanksmanError, type ErrorCode } from '../runtime/errors.ts';
@@ -60,7 +60,8 @@ async function leave(code: number, end?: { reason: ErrorCode; detail: string }):
 
 async function begin(message: ConfigureMessage): Promise<void> {
   const { camera, credentials, epoch, lastRunId } = message;
-  bus = await connectLocalBus(message.busSocket, { onLost: () => void leave(1) });
+  const clientId = `banksman-camera-${camera.camera}`;
+  bus = await openBus(message.busAddress, { clientId, log, onLost: () => void leave(1) });
   // Told to leave meanwhile: a pipeline that plays now would hang the exit.
   if (ending) return;
   const publisher = new FramePublisher(bus.producer(), counters, (error) => {

@@ -1,3 +1,4 @@
+import type { BusAddress } from '../runtime/bus/open.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { asError, BanksmanError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -16,7 +17,7 @@ export interface RunnerOptions {
   record: CameraRecord;
   epoch: number;
   agent: string;
-  busSocket: string;
+  busAddress: BusAddress;
   command: CameraCommand;
   reporter: Reporter;
   lockout: Lockout;
@@ -259,9 +260,9 @@ export class CameraRunner {
   }
 
   #configureMessage({ plan, credentials }: Session): ConfigureMessage {
-    const { epoch, agent, busSocket, reporter } = this.#options;
+    const { epoch, agent, busAddress, reporter } = this.#options;
     const lastRunId = reporter.lastRunId;
-    return { type: 'configure', camera: this.#record, epoch, agent, busSocket, session: plan, credentials, lastRunId };
+    return { type: 'configure', camera: this.#record, epoch, agent, busAddress, session: plan, credentials, lastRunId };
   }
 
   #restart(): void {

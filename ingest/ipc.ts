@@ -1,3 +1,4 @@
+import type { BusAddress } from '../runtime/bus/open.ts';
 import type { ErrorCode } from '../runtime/errors.ts';
 import type { CameraRecord, CameraState, CameraStatus } from '../runtime/messages/types.ts';
 import type { Labels, MetricName } from '../runtime/metrics.ts';
@@ -26,7 +27,7 @@ export interface ConfigureMessage {
   epoch: number;
   /** Id of the agent, for records that name it. */
   agent: string;
-  busSocket: string;
+  busAddress: BusAddress;
   session: SessionPlan;
   /** Resolved secrets of the camera. Never logged, never in a message but this one. */
   credentials: Credentials | null;

@@ -242,12 +242,12 @@ export const ERRORS = Object.freeze({
   BUS_UNAUTHORIZED: spec(
     false,
     'Kafka refuses these credentials, or what they ask for',
-    'Look at kafka.sasl in the site file and at the rights of that user (banksman topics check lists them).',
+    'Look at bus.kafka.sasl in the site file and at the rights of that user (banksman topics check lists them).',
   ),
   BUS_TLS: spec(
     false,
     'no TLS connection to Kafka',
-    'Look at kafka.tls in the site file: the authority, the name in the certificate, and when it ends.',
+    'Look at bus.kafka.tls in the site file: the authority, the name in the certificate, and when it ends.',
   ),
   BUS_RECORD_TOO_LARGE: spec(
     false,

@@ -74,7 +74,7 @@ describe('agents', () => {
     await proxy.start();
     fleet.launch('a');
     await until('a to lead', () => leader() === 'a');
-    fleet.launch('b', { busSocket: proxy.path });
+    fleet.launch('b', { busAddress: { type: 'local', socket: proxy.path } });
     await until('both', () => fleet.living().length === 2);
     await fleet.addCameras('c7', 'c8', 'c9');
     const all = [...CAMERAS, 'c7', 'c8', 'c9'];

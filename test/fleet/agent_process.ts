@@ -4,24 +4,25 @@
  */
 import { join } from 'node:path';
 import { IngestAgent } from '../../ingest/agent.ts';
-import { connectLocalBus } from '../../runtime/bus/local/client.ts';
+import { type BusAddress, openBus } from '../../runtime/bus/open.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { createLogger } from '../../runtime/log.ts';
 import { noMetrics } from '../../runtime/metrics.ts';
 
 export interface AgentProcessOptions {
   agentId: string;
-  busSocket: string;
+  busAddress: BusAddress;
   dataDir: string;
   /** Of its wall clock. */
   skewMs: number;
 }
 
-const { agentId, busSocket, dataDir, skewMs }: AgentProcessOptions = JSON.parse(process.argv[2] ?? '{}');
+const { agentId, busAddress, dataDir, skewMs }: AgentProcessOptions = JSON.parse(process.argv[2] ?? '{}');
 const clock: Clock = { ...systemClock, now: () => Date.now() + skewMs };
-const bus = await connectLocalBus(busSocket, { onLost: () => process.exit(1) });
+const log = createLogger('ingest');
+const bus = await openBus(busAddress, { clientId: agentId, log, onLost: () => process.exit(1) });
 const agent = new IngestAgent({
-  ...{ bus, busSocket, dataDir, agentId, clock, metrics: noMetrics, site: 'yard', log: createLogger('ingest') },
+  ...{ bus, busAddress, dataDir, agentId, clock, metrics: noMetrics, site: 'yard', log },
   cameraCommand: {
     script: join(import.meta.dirname, 'stand_in_camera.ts'),
     execArgv: ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1'],

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectLocalBus } from '../../runtime/bus/local/client.ts';
 import { LocalBusServer } from '../../runtime/bus/local/server.ts';
+import type { BusAddress } from '../../runtime/bus/open.ts';
 import type { Bus, Producer, Table } from '../../runtime/bus/types.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { followAgents } from '../../runtime/fleet/follow.ts';
@@ -72,6 +73,10 @@ export class IngestFleet {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
+  get address(): BusAddress {
+    return { type: 'local', socket: this.socket };
+  }
+
   get socket(): string {
     return this.#server?.socketPath ?? '';
   }
@@ -97,7 +102,7 @@ export class IngestFleet {
   launch(agentId: string, options: Partial<AgentProcessOptions> = {}): ChildProcess {
     const dataDir = join(this.dir, agentId);
     mkdirSync(dataDir, { recursive: true });
-    const all: AgentProcessOptions = { agentId, dataDir, busSocket: this.socket, skewMs: 0, ...options };
+    const all: AgentProcessOptions = { agentId, dataDir, busAddress: this.address, skewMs: 0, ...options };
     const child = fork(join(import.meta.dirname, 'agent_process.ts'), [JSON.stringify(all)], {
       execArgv: ['--disable-warning=ExperimentalWarning'],
       stdio: ['ignore', 'ignore', process.env['FLEET_LOG'] ? 'inherit' : 'ignore', 'ipc'],

@@ -3,7 +3,8 @@
  * id of its agent in a header, and costs next to nothing.
  */
 import { type AgentToCamera, type CameraToAgent, type ConfigureMessage, nextRunId } from '../../ingest/ipc.ts';
-import { connectLocalBus } from '../../runtime/bus/local/client.ts';
+import { openBus } from '../../runtime/bus/open.ts';
+import { createLogger } from '../../runtime/log.ts';
 
 const EVERY_MS = 250;
 const skewMs = Number(process.env['STAND_IN_SKEW_MS'] ?? 0);
@@ -24,9 +25,13 @@ process.on('message', (message: AgentToCamera) => {
   }
 });
 
-async function begin({ camera: record, epoch, agent, busSocket, lastRunId }: ConfigureMessage): Promise<void> {
+async function begin({ camera: record, epoch, agent, busAddress, lastRunId }: ConfigureMessage): Promise<void> {
   const { site, camera } = record;
-  const bus = await connectLocalBus(busSocket, { onLost: () => process.exit(1) });
+  const bus = await openBus(busAddress, {
+    clientId: camera,
+    log: createLogger('camera'),
+    onLost: () => process.exit(1),
+  });
   const producer = bus.producer();
   const runId = nextRunId(lastRunId, now());
   const stream = { codec: 'h264', profile: null, width: 64, height: 36 };

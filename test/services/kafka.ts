@@ -140,7 +140,12 @@ function formatted(): string {
   const properties = { ...BASE, 'log.dirs': log, listeners: 'PLAINTEXT://127.0.0.1:1,CONTROLLER://127.0.0.1:2' };
   const file = join(folder, 'server.properties');
   const voters = 'controller.quorum.voters=1@127.0.0.1:2\n';
-  writeFileSync(file, Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join('') + voters);
+  writeFileSync(
+    file,
+    Object.entries(properties)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join('') + voters,
+  );
   const done = spawnSync(program, ['-Xmx256m', '-cp', classpath, storageTool, 'format', '-t', CLUSTER, '-c', file], {
     encoding: 'utf8',
   });

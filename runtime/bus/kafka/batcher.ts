@@ -6,7 +6,7 @@ import type { Position } from '../types.ts';
 import type { Cluster } from './cluster.ts';
 import { CODE, isStale } from './codes.ts';
 import { codeError } from './errors.ts';
-import type { Broker, KafkaLink, Produced, ProducerIdentity, ProduceRecord } from './link.ts';
+import type { Broker, KafkaLink, Produced, ProduceRecord, ProducerIdentity } from './link.ts';
 import { bytesOf } from './records.ts';
 
 /** A broker takes batches of up to about 1 MB by default; one larger record goes alone. */
@@ -243,7 +243,9 @@ export class Batcher {
     const now = performance.now();
     while (lane.waiting[0] && lane.waiting[0].deadline < now) {
       const where = lane.topic;
-      lane.waiting.shift()?.settled.reject(new BanksmanError('BUS_UNREACHABLE', { where, message: 'not sent in time' }));
+      lane.waiting
+        .shift()
+        ?.settled.reject(new BanksmanError('BUS_UNREACHABLE', { where, message: 'not sent in time' }));
     }
   }
 

@@ -10,11 +10,13 @@ const REFRESH_MS = 200;
 const RETRY = { minMs: 100, maxMs: 2_000 };
 /** At the start a mistake; while it runs somebody renews what ended, and nothing is to be lost until then. */
 const MENDED_OUTSIDE: ReadonlySet<string> = new Set(['BUS_UNAUTHORIZED', 'BUS_TLS']);
+/** A change of leader is over by then. */
+const PASSING_MS = 2_000;
 /** Between two words about a cluster that does not answer. */
 const TOLD_MS = 30_000;
 
 export interface ClusterEvents {
-  /** It does not answer since; said at once, then every half minute. */
+  /** It does not answer since; said after two seconds, then every half minute. */
   onTrouble?: (error: BanksmanError, sinceMs: number) => void;
   onHealed?: (troubleMs: number) => void;
 }
@@ -233,14 +235,14 @@ export class Cluster {
   #trouble(error: BanksmanError): void {
     const now = performance.now();
     this.#troubleSince ??= now;
-    if (now - this.#toldAt < TOLD_MS) return;
+    if (now - this.#troubleSince < PASSING_MS || now - this.#toldAt < TOLD_MS) return;
     this.#toldAt = now;
     this.#events.onTrouble?.(error, now - this.#troubleSince);
   }
 
   #healed(): void {
     if (this.#troubleSince === null) return;
-    this.#events.onHealed?.(performance.now() - this.#troubleSince);
+    if (this.#toldAt > Number.NEGATIVE_INFINITY) this.#events.onHealed?.(performance.now() - this.#troubleSince);
     this.#troubleSince = null;
     this.#toldAt = Number.NEGATIVE_INFINITY;
   }

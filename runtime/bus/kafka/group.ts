@@ -86,7 +86,10 @@ export class GroupMember implements Membership {
       if (!failed) return;
       if (failed.errorCode === CODE.rebalanceInProgress) {
         await this.#cluster.pause(COMMIT_AGAIN_MS);
-        throw new BanksmanError('BUS_UNREACHABLE', { where: this.#spec.group, message: 'the group is being shared out' });
+        throw new BanksmanError('BUS_UNREACHABLE', {
+          where: this.#spec.group,
+          message: 'the group is being shared out',
+        });
       }
       if (failed.errorCode === CODE.illegalGeneration || failed.errorCode === CODE.unknownMember) {
         // Another generation began without this member, or is beginning with it: the loop finds out which.

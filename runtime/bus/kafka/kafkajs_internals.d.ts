@@ -15,6 +15,7 @@ declare module 'kafkajs/src/network/connectionPool.js' {
 
 declare module 'kafkajs/src/broker/index.js' {
   import type ConnectionPool from 'kafkajs/src/network/connectionPool.js';
+
   type Build = (request: Record<string, unknown>) => Parameters<ConnectionPool['send']>[0];
   export default class Broker {
     constructor(options: Record<string, unknown>);
@@ -51,6 +52,7 @@ declare module 'kafkajs/src/protocol/decoder.js' {
 
 declare module 'kafkajs/src/protocol/recordBatch/v0/decoder.js' {
   import type Decoder from 'kafkajs/src/protocol/decoder.js';
+
   interface DecodedRecord {
     readonly offset: string;
     readonly timestamp: string;

@@ -94,7 +94,13 @@ export class KafkaSession implements Session {
     const group = this.#cluster.options.prefix + spec.group;
     const number = this.#nextMember++;
     const known = topics.filter((topic) => topic !== undefined);
-    const member = new GroupMember(this.#cluster, { ...spec, topics: known, group }, own, `group-${number}`, Date.now());
+    const member = new GroupMember(
+      this.#cluster,
+      { ...spec, topics: known, group },
+      own,
+      `group-${number}`,
+      Date.now(),
+    );
     if (known.length < topics.length) return refused(spec.topics);
     this.#members.add(member.start());
     return {

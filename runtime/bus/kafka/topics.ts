@@ -99,7 +99,7 @@ export function planTopics(wanted: readonly WantedTopic[], found: ReadonlyMap<st
     if (present.partitions < topic.partitions) {
       steps.push({ kind: 'widen', topic: name, from: present.partitions, to: topic.partitions });
     } else if (present.partitions > topic.partitions) {
-      const why = `it has ${present.partitions} partitions, not ${topic.partitions}, and a topic never gets fewer: set kafka.topics.partitions to what the widest has, or delete it`;
+      const why = `it has ${present.partitions} partitions, not ${topic.partitions}, and a topic never gets fewer: set bus.kafka.topics.partitions to what the widest has, or delete it`;
       steps.push({ kind: 'refuse', topic: name, why });
     }
     for (const [setting, to] of Object.entries(topic.settings)) {
@@ -205,7 +205,10 @@ export class TopicAdmin {
         .catch(() => false);
       if (leaders) return;
       if (performance.now() > end) {
-        throw new BanksmanError('BUS_UNREACHABLE', { where: names.join(', '), message: 'new topics have no leader yet' });
+        throw new BanksmanError('BUS_UNREACHABLE', {
+          where: names.join(', '),
+          message: 'new topics have no leader yet',
+        });
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
