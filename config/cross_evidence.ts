@@ -5,8 +5,8 @@ export function evidenceProblems(report: Report): void {
   const at = (...path: string[]) => report.tree.get(['evidence', ...path]);
   const isS3 = asText(at('store')) === 's3';
   const section = at('s3');
-  if (isS3 && (section === undefined || section.value === null)) {
-    report.add(section ? ['evidence', 's3'] : ['evidence', 'store'], 'CONFIG_MISSING_KEY', 'needs evidence.s3', {
+  if (isS3 && section === undefined) {
+    report.add(['evidence', 'store'], 'CONFIG_MISSING_KEY', 'needs evidence.s3', {
       mend: 'Add `s3: { bucket: NAME }` beside it.',
     });
   }

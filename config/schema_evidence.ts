@@ -63,9 +63,8 @@ const s3 = z
         mode: z.enum(['governance', 'compliance']).describe('compliance: nobody can shorten it.'),
         days: z.number().int().min(1).max(36_500).describe('From writing on.'),
       })
-      .nullable()
-      .describe('No version can be removed before; the bucket must have object lock. Default: none.')
-      .default(null),
+      .optional()
+      .describe('No version can be removed before; the bucket must have object lock. Default: none.'),
     tags: z
       .record(z.string(), z.string())
       .refine(
@@ -104,7 +103,7 @@ export const evidenceSchema = z
       .describe('local: a folder in data_dir. s3: a bucket, see `s3`.')
       .meta(restarts('sink', 'console'))
       .default('local'),
-    s3: s3.nullable().meta(restarts('sink', 'console')).default(null),
+    s3: s3.optional().meta(restarts('sink', 'console')),
     spool: z
       .strictObject({
         max_bytes: byteSize
@@ -127,3 +126,5 @@ export const evidenceSchema = z
   .prefault({})
   .describe('Pictures and records of incidents.')
   .meta(restarts('sink'));
+
+export type EvidenceFile = z.output<typeof evidenceSchema>;
