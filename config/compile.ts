@@ -1,7 +1,8 @@
 /** From the site to the records that every role reads, and these onto the bus. */
-import type { Bus, Table } from '../runtime/bus/types.ts';
+import type { Bus } from '../runtime/bus/types.ts';
 import { cameraKey, TOPICS } from '../runtime/messages/topics.ts';
 import type { CameraRecord, RuleRecord } from '../runtime/messages/types.ts';
+import { cameraChange, changeLines, ruleChange } from './diff.ts';
 import { canonicalJson, hashOf } from './hash.ts';
 import { type CameraConfig, DETECT_WITHIN_DEFAULT_S, type RuleConfig, type SiteConfig } from './site.ts';
 
@@ -61,6 +62,20 @@ export interface KeyDiff {
 export interface PublishOptions {
   /** The bus serves this site alone: records of other sites are left over from a renaming, and go too. */
   onlySite?: boolean;
+  /** Only these cameras, by id: of them the site says what is to be; all others stay as they are. */
+  only?: ReadonlySet<string>;
+}
+
+/** What brings the topics to what a site says; nothing of it is done yet. */
+export interface SitePlan {
+  diff: PublishDiff;
+  /** For people, one change a line. */
+  lines: string[];
+  /** In the order in which they are to be sent. */
+  writes: readonly { topic: string; key: string; value: Buffer | null }[][];
+  /** Records and bytes that will be written. */
+  records: number;
+  bytes: number;
 }
 
 /**
@@ -73,28 +88,63 @@ export async function publishSite(
   compiled: CompiledSite,
   options: PublishOptions = {},
 ): Promise<PublishDiff> {
+  const plan = await planSite(bus, compiled, options);
+  await carryOut(bus, plan);
+  return plan.diff;
+}
+
+/** Compares the site with the topics. Reads each of them once. */
+export async function planSite(bus: Bus, compiled: CompiledSite, options: PublishOptions = {}): Promise<SitePlan> {
   const { site } = compiled;
-  const cameras = await topicPlan(
-    bus,
-    TOPICS.cameras.name,
-    site,
-    recordsByKey(site, compiled.cameras, 'camera'),
-    options,
-  );
-  const rules = await topicPlan(bus, TOPICS.rules.name, site, recordsByKey(site, compiled.rules, 'rule'), options);
+  const [camerasNow, rulesNow] = await Promise.all([
+    standing(bus, TOPICS.cameras.name),
+    standing(bus, TOPICS.rules.name),
+  ]);
+  const wanted = options.only ? someOf(compiled, rulesNow, options.only) : compiled;
+  const cameras = topicPlan(camerasNow, site, recordsByKey(site, wanted.cameras, 'camera'), options);
+  const rules = topicPlan(rulesNow, site, recordsByKey(site, wanted.rules, 'rule'), options);
+  return planOf(cameras, rules);
+}
+
+/**
+ * Takes cameras out, and out of the rules that name them. Reads their records and the rules, not the
+ * other cameras.
+ * @returns the id of one that there is none of.
+ */
+export async function planRemoval(bus: Bus, site: string, ids: readonly string[]): Promise<SitePlan | string> {
+  const cameras: TopicPlan = { writes: [], removals: [], was: new Map(), site };
+  for (const id of ids) {
+    const key = cameraKey(site, id);
+    const record = await standingOne(bus, TOPICS.cameras.name, key);
+    if (!record) return id;
+    cameras.removals.push(key);
+    cameras.was.set(key, record);
+  }
+  const rulesNow = await standing(bus, TOPICS.rules.name);
+  const none: CompiledSite = { site, configHash: '', cameras: [], rules: [] };
+  const wanted = someOf(none, rulesNow, new Set(ids));
+  const only = new Set(ids);
+  return planOf(cameras, topicPlan(rulesNow, site, recordsByKey(site, wanted.rules, 'rule'), { only }));
+}
+
+/** Writes what the plan says. Rejects when the bus does. */
+export async function carryOut(bus: Bus, plan: SitePlan): Promise<void> {
   const producer = bus.producer();
+  const headers = { 'content-type': 'application/json' };
   try {
-    const send = (topic: string, key: string, value: Buffer | null) =>
-      producer.send(topic, { key, value, headers: { 'content-type': 'application/json' } });
-    await Promise.all(cameras.writes.map(([key, value]) => send(TOPICS.cameras.name, key, value)));
-    await Promise.all(rules.writes.map(([key, value]) => send(TOPICS.rules.name, key, value)));
-    await Promise.all(rules.removals.map((key) => send(TOPICS.rules.name, key, null)));
-    await Promise.all(cameras.removals.map((key) => send(TOPICS.cameras.name, key, null)));
+    for (const together of plan.writes) {
+      for (let from = 0; from < together.length; from += SENDS) {
+        const some = together.slice(from, from + SENDS);
+        await Promise.all(some.map(({ topic, key, value }) => producer.send(topic, { key, value, headers })));
+      }
+    }
   } finally {
     await producer.close();
   }
-  return { cameras: cameras.diff, rules: rules.diff };
 }
+
+/** Records under way at a time. */
+const SENDS = 500;
 
 function recordsByKey<K extends string>(
   site: string,
@@ -104,41 +154,114 @@ function recordsByKey<K extends string>(
   return new Map(records.map((record) => [cameraKey(site, record[id]), Buffer.from(canonicalJson(record))]));
 }
 
+/** The records of a compacted topic. */
+async function standing(bus: Bus, topic: string): Promise<Map<string, Buffer>> {
+  const table = bus.table(topic);
+  await table.start();
+  const records = new Map<string, Buffer>();
+  for (const [key, { value }] of table.entries()) if (value !== null) records.set(key, value);
+  await table.stop();
+  return records;
+}
+
+async function standingOne(bus: Bus, topic: string, key: string): Promise<Buffer | undefined> {
+  let newest: Buffer | null = null;
+  for await (const { value } of bus.tail(topic, 'earliest', { key, stopAtEnd: true })) newest = value;
+  return newest ?? undefined;
+}
+
+/**
+ * Of a site these cameras alone, with the rules as they stand but for who of these cameras they hold
+ * for. A rule that does not stand yet comes with these cameras.
+ */
+function someOf(
+  compiled: CompiledSite,
+  rulesNow: ReadonlyMap<string, Buffer>,
+  only: ReadonlySet<string>,
+): CompiledSite {
+  const { site } = compiled;
+  const rules = new Map<string, RuleRecord>();
+  for (const [key, value] of rulesNow) {
+    if (!key.startsWith(cameraKey(site, ''))) continue;
+    const rule: RuleRecord = JSON.parse(value.toString('utf8'));
+    const others = rule.cameras.filter((camera) => !only.has(camera));
+    if (others.length < rule.cameras.length) rules.set(rule.rule, { ...rule, cameras: others });
+  }
+  for (const rule of compiled.rules) {
+    const these = rule.cameras.filter((camera) => only.has(camera));
+    if (these.length === 0) continue;
+    const stands = rulesNow.get(cameraKey(site, rule.rule));
+    const before: RuleRecord = stands ? JSON.parse(stands.toString('utf8')) : { ...rule, cameras: [] };
+    // Those that it held for keep their place.
+    const kept = before.cameras.filter((camera) => !only.has(camera) || these.includes(camera));
+    rules.set(rule.rule, { ...before, cameras: [...new Set([...kept, ...these])] });
+  }
+  const rehashed = [...rules.values()].map(({ configHash: _, ...rule }) => hashed(rule));
+  return { ...compiled, cameras: compiled.cameras.filter(({ camera }) => only.has(camera)), rules: rehashed };
+}
+
 interface TopicPlan {
   writes: [key: string, value: Buffer][];
   removals: string[];
-  diff: KeyDiff;
+  /** Records that are changed or removed. */
+  was: Map<string, Buffer>;
+  site: string;
 }
 
-async function topicPlan(
-  bus: Bus,
-  topic: string,
+function topicPlan(
+  now: ReadonlyMap<string, Buffer>,
   site: string,
   wanted: ReadonlyMap<string, Buffer>,
-  { onlySite = false }: PublishOptions,
-): Promise<TopicPlan> {
-  const table: Table = bus.table(topic);
-  await table.start();
-  try {
-    const prefix = `${site}/`;
-    const idOf = (key: string): string => (key.startsWith(prefix) ? key.slice(prefix.length) : key);
-    const writes = [...wanted].filter(([key, value]) => !table.get(key)?.value?.equals(value));
-    const present = [...table.entries()].filter(([, { value }]) => value !== null).map(([key]) => key);
-    const removals = present.filter((key) => !wanted.has(key) && (onlySite || key.startsWith(prefix)));
-    const [changed, added] = [
-      writes.filter(([key]) => table.get(key)?.value),
-      writes.filter(([key]) => !table.get(key)?.value),
-    ];
-    return {
-      writes,
-      removals,
-      diff: {
-        added: added.map(([key]) => idOf(key)),
-        changed: changed.map(([key]) => idOf(key)),
-        removed: removals.map(idOf),
-      },
-    };
-  } finally {
-    await table.stop();
+  { onlySite = false, only }: PublishOptions,
+): TopicPlan {
+  const writes = [...wanted].filter(([key, value]) => !now.get(key)?.equals(value));
+  const isOurs = (key: string): boolean => onlySite || key.startsWith(cameraKey(site, ''));
+  const removals = only ? [] : [...now.keys()].filter((key) => !wanted.has(key) && isOurs(key));
+  const was = new Map<string, Buffer>();
+  for (const key of [...writes.map(([written]) => written), ...removals]) {
+    const before = now.get(key);
+    if (before) was.set(key, before);
   }
+  return { writes, removals, was, site };
+}
+
+function planOf(cameras: TopicPlan, rules: TopicPlan): SitePlan {
+  const [cameraDiff, ruleDiff] = [diffOf(cameras), diffOf(rules)];
+  const parse = (value: Buffer | undefined): object => (value ? JSON.parse(value.toString('utf8')) : {});
+  const change = <C>(plan: TopicPlan, describe: (id: string, before: object, after: object) => C): C[] =>
+    plan.writes
+      .filter(([key]) => plan.was.has(key))
+      .map(([key, value]) => describe(idOf(plan, key), parse(plan.was.get(key)), parse(value)));
+  const lines = changeLines(
+    { ...cameraDiff, changed: change(cameras, cameraChange) },
+    { ...ruleDiff, changed: change(rules, ruleChange) },
+  );
+  const [cameraTopic, ruleTopic] = [TOPICS.cameras.name, TOPICS.rules.name];
+  const written = (topic: string, plan: TopicPlan) => plan.writes.map(([key, value]) => ({ topic, key, value }));
+  const removed = (topic: string, plan: TopicPlan) => plan.removals.map((key) => ({ topic, key, value: null }));
+  const writes = [
+    written(cameraTopic, cameras),
+    written(ruleTopic, rules),
+    removed(ruleTopic, rules),
+    removed(cameraTopic, cameras),
+  ];
+  const all = writes.flat();
+  const bytes = all.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
+  return { diff: { cameras: cameraDiff, rules: ruleDiff }, lines, writes, records: all.length, bytes };
+}
+
+function diffOf(plan: TopicPlan): KeyDiff {
+  const written = plan.writes.map(([key]) => key);
+  const ids = (keys: readonly string[]): string[] => keys.map((key) => idOf(plan, key));
+  return {
+    added: ids(written.filter((key) => !plan.was.has(key))),
+    changed: ids(written.filter((key) => plan.was.has(key))),
+    removed: ids(plan.removals),
+  };
+}
+
+/** Of another site the whole key. */
+function idOf({ site }: TopicPlan, key: string): string {
+  const prefix = cameraKey(site, '');
+  return key.startsWith(prefix) ? key.slice(prefix.length) : key;
 }

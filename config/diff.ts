@@ -54,8 +54,7 @@ export function diffSites(before: SiteConfig, after: SiteConfig): SiteDiff {
   const restarts = ROLES.filter((role) => needed.has(role));
   const sections = changes.map((path) => path.join('.'));
   const lines = [
-    ...linesOf('camera', cameras, (change) => (change.reconnects ? ', connects anew' : '')),
-    ...linesOf('rule', rules, () => ''),
+    ...changeLines(cameras, rules),
     ...changes.map((path) => {
       const roles = restartsAt(siteSchema, path, null);
       const effect = roles.includes('up')
@@ -65,6 +64,31 @@ export function diffSites(before: SiteConfig, after: SiteConfig): SiteDiff {
     }),
   ];
   return { cameras, rules, sections, restarts, same: lines.length === 0, lines };
+}
+
+/** What two records of one camera differ in; `configHash` aside. */
+export function cameraChange(id: string, before: object, after: object): CameraChange {
+  const options = differences(without(before), without(after), []).map((path) => path.join('.'));
+  const isOfSession = (option: string): boolean =>
+    restartsAt(siteSchema, ['cameras', id, ...option.split('.')], null).includes('camera');
+  return { id, options, reconnects: options.some(isOfSession) };
+}
+
+/** The same for a rule. */
+export function ruleChange(id: string, before: object, after: object): EntryChange {
+  return { id, options: differences(without(before), without(after), []).map((path) => path.join('.')) };
+}
+
+function without(record: object): object {
+  return { ...record, configHash: null };
+}
+
+/** One change a line. */
+export function changeLines(cameras: EntryDiff<CameraChange>, rules: EntryDiff<EntryChange>): string[] {
+  return [
+    ...linesOf('camera', cameras, (change) => (change.reconnects ? ', connects anew' : '')),
+    ...linesOf('rule', rules, () => ''),
+  ];
 }
 
 function rulesById(rules: readonly RuleConfig[]): Record<string, RuleConfig> {
@@ -90,7 +114,7 @@ function diffEntries<T extends CameraConfig | RuleConfig, C extends EntryChange>
 }
 
 /** Values that are one thing to a person: shown whole, not by their parts. */
-const WHOLE = new Set(['username', 'password', 'schedule', 'bind', 'secret', 'token', 'accounts']);
+const WHOLE = new Set(['username', 'password', 'sentinel_password', 'schedule', 'bind', 'secret', 'token', 'accounts']);
 
 /** Paths of the deepest maps' keys that differ; lists are compared whole. */
 function differences(before: unknown, after: unknown, path: string[]): Path[] & string[][] {
