@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,7 +55,8 @@ export class RedisServer {
     return this.#keyFile;
   }
 
-  async start(): Promise<this> {
+  /** `more`: arguments of this start. */
+  async start(more: readonly string[] = []): Promise<this> {
     if (this.#folder === undefined) {
       this.#folder = await mkdtemp(join(tmpdir(), 'banksman-redis-'));
       this.#port = await freePort();
@@ -69,7 +70,7 @@ export class RedisServer {
     }
     const file = join(this.#folder, 'redis.conf');
     const mode = this.#options.sentinel ? ['--sentinel'] : [];
-    const child = spawn(findRedis().program, [file, ...mode], { stdio: 'ignore', cwd: this.#folder });
+    const child = spawn(findRedis().program, [file, ...mode, ...more], { stdio: 'ignore', cwd: this.#folder });
     this.#process = child;
     await until(
       `redis on port ${this.#port}`,
@@ -105,6 +106,29 @@ export class RedisServer {
 
   thaw(): void {
     this.#process?.kill('SIGCONT');
+  }
+
+  /** A copy of its data as they are now, for `restore`. */
+  async snapshot(): Promise<string> {
+    const file = join(this.#folderMade(), `copy-${Date.now()}.rdb`);
+    await this.command('SAVE');
+    await copyFile(join(this.#folderMade(), 'dump.rdb'), file);
+    return file;
+  }
+
+  /** Starts again with the data of a copy and none that came after it. */
+  async restore(snapshot: string): Promise<void> {
+    await this.kill();
+    await rm(join(this.#folderMade(), 'appendonlydir'), { recursive: true, force: true });
+    await copyFile(snapshot, join(this.#folderMade(), 'dump.rdb'));
+    // With an append-only file that is not there yet it would begin empty: it reads the copy, then appends.
+    await this.start(['--appendonly', 'no']);
+    if (this.#options.durable !== false) await this.command('CONFIG', 'SET', 'appendonly', 'yes');
+  }
+
+  #folderMade(): string {
+    if (this.#folder === undefined) throw new Error('the server was not started');
+    return this.#folder;
   }
 
   /** Ends it and removes its folder. */
