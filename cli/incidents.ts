@@ -2,7 +2,7 @@ import { wantsColor } from '../config/check.ts';
 import type { SiteConfig } from '../config/site.ts';
 import { BanksmanError } from '../runtime/errors.ts';
 import type { IncidentState } from '../runtime/messages/types.ts';
-import { EmbeddedStateReader } from '../runtime/stores/state/embedded.ts';
+import { openStateReader } from '../runtime/stores/state/open.ts';
 import type { StoredIncident } from '../runtime/stores/state/types.ts';
 import { painter } from '../supervisor/screen.ts';
 import { unknownName } from './names.ts';
@@ -35,7 +35,7 @@ export async function incidents(options: IncidentsOptions): Promise<number> {
     throw new BanksmanError('USAGE', { where: '--limit', message: `${options.limit} is not a whole number over 0` });
   }
   const { config } = await loadOrThrow(options.config);
-  const state = new EmbeddedStateReader(config.data_dir);
+  const state = await openStateReader(config.state, config.data_dir);
   const found: StoredIncident[] = [];
   let cursor: string | null = null;
   do {
