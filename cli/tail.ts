@@ -1,11 +1,11 @@
-import { connectLocalBus } from '../runtime/bus/local/client.ts';
-import { busSocketPath } from '../runtime/bus/local/paths.ts';
+import { openBus } from '../runtime/bus/open.ts';
 import type { Message } from '../runtime/bus/types.ts';
 import { BanksmanError } from '../runtime/errors.ts';
 import { cameraKey, TOPICS, topicSpec } from '../runtime/messages/topics.ts';
 import { toTimestamp } from '../runtime/time.ts';
 import { didYouMean, unknownName } from './names.ts';
-import { loadOrThrow } from './role.ts';
+import { busAddressOf, loadOrThrow } from './role.ts';
+import { commandLogger } from './terminal_log.ts';
 
 export interface TailOptions {
   config: string;
@@ -22,7 +22,8 @@ export async function tail(topicGiven: string, options: TailOptions): Promise<nu
   if (options.camera !== undefined && config.cameras[options.camera] === undefined) {
     throw unknownName('--camera', 'camera', options.camera, Object.keys(config.cameras));
   }
-  const bus = await connectLocalBus(busSocketPath(config.data_dir));
+  const log = commandLogger('tail', 'warn');
+  const bus = await openBus(busAddressOf(config), { clientId: 'banksman-tail', log, onLost: () => undefined });
   const abort = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());
   // A reader that goes away, as `head` does, ends this quietly.

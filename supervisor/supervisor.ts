@@ -4,8 +4,10 @@ import type { MetricObjectWithValues, MetricValue } from 'prom-client';
 import { compileSite, publishSite } from '../config/compile.ts';
 import { diffSites, type SiteDiff } from '../config/diff.ts';
 import type { LoadedSite } from '../config/load.ts';
+import type { KafkaSettings } from '../runtime/bus/kafka/settings.ts';
 import { type DataDirLock, lockDataDir } from '../runtime/bus/local/lock.ts';
 import { LocalBusServer } from '../runtime/bus/local/server.ts';
+import { openBus } from '../runtime/bus/open.ts';
 import type { Bus } from '../runtime/bus/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -39,6 +41,7 @@ export class Supervisor {
   #loaded: LoadedSite;
   #lock: DataDirLock | undefined;
   #server: LocalBusServer | undefined;
+  #bus: Bus | undefined;
   #watched: WatchedCameras | undefined;
   #metricsServer: MetricsServer | undefined;
   #stopReporting: (() => void) | undefined;
@@ -50,8 +53,8 @@ export class Supervisor {
   }
 
   get bus(): Bus {
-    if (!this.#server) throw new Error('not started');
-    return this.#server.bus;
+    if (!this.#bus) throw new Error('not started');
+    return this.#bus;
   }
 
   get loaded(): LoadedSite {
@@ -98,15 +101,7 @@ export class Supervisor {
     const { clock, log, version } = this.#options;
     const { config } = this.#loaded;
     this.#lock = await lockDataDir(config.data_dir);
-    const { max_bytes, max_age_s } = config.bus.frames;
-    this.#server = new LocalBusServer({
-      dataDir: config.data_dir,
-      frames: { maxBytes: max_bytes, maxAgeMs: max_age_s * 1000 },
-      log,
-      metrics: this.metrics,
-      clock,
-    });
-    await this.#server.start();
+    this.#bus = config.bus.kafka ? await this.#joinFleet(config.bus.kafka) : await this.#hostBus();
     await this.#activate(this.#loaded);
     await writeRefusedEdit(config.data_dir, null);
     this.metrics.set('build_info', 1, { version, role: 'up' });
@@ -123,6 +118,26 @@ export class Supervisor {
     await this.#metricsServer.start();
     this.#watched = new WatchedCameras({ bus: this.bus, site: config.site, clock, metrics: this.metrics, log });
     await this.#watched.start();
+  }
+
+  async #hostBus(): Promise<Bus> {
+    const { clock, log } = this.#options;
+    const { data_dir, bus } = this.#loaded.config;
+    this.#server = new LocalBusServer({
+      dataDir: data_dir,
+      frames: { maxBytes: bus.frames.max_bytes, maxAgeMs: bus.frames.max_age_s * 1000 },
+      log,
+      metrics: this.metrics,
+      clock,
+    });
+    await this.#server.start();
+    return this.#server.bus;
+  }
+
+  /** This machine's roles as a part of a fleet: the bus is a cluster's, which is waited for when it goes away. */
+  #joinFleet(kafka: KafkaSettings): Promise<Bus> {
+    const { log } = this.#options;
+    return openBus({ type: 'kafka', kafka }, { clientId: 'banksman-up', log, onLost: () => undefined });
   }
 
   async #startRole(role: RoleName): Promise<void> {
@@ -169,6 +184,7 @@ export class Supervisor {
     await this.#watched?.stop();
     await this.#metricsServer?.stop();
     this.#stopReporting?.();
+    if (!this.#server) await this.#bus?.close().catch(() => undefined);
     await this.#server?.stop();
     await this.#lock?.release();
     return clean;

@@ -54,6 +54,8 @@ const CATCHUP = { maxCatchupAgeMs: 15_000, catchupBudget: 32 };
 const MAX_CAMERAS = 4096;
 /** Deliveries a partition that are not acknowledged yet: bounds what a hung detector holds in memory. */
 const MAX_IN_FLIGHT = 256;
+/** After a pause of the detectors nobody reads megabytes of pictures that are all too old to be looked at. */
+const SKIP_OLDER_MS = 15_000;
 /** How often frames that wait are looked through for stale ones. */
 const EXPIRE_MS = 100;
 
@@ -133,6 +135,9 @@ export class DetectProcessor implements Component {
     this.#consumer = bus.consumer('detect', ['frames.v1'], (delivery) => this.#take(delivery), {
       from: 'latest',
       maxInFlight: MAX_IN_FLIGHT,
+      skipOlderMs: SKIP_OLDER_MS,
+      // Without a record each: cleanup counts the gap in their numbers as shed.
+      onSkipped: (_, frames) => metrics.inc('frames_shed_total', { reason: 'skipped', purpose: 'live' }, frames),
       onRevoked: (partitions) => this.#giveUp(partitions),
       onError: (error) => this.#fatal(error),
     });

@@ -60,6 +60,12 @@ export interface ConsumerOptions {
   from?: 'earliest' | 'latest';
   /** Deliveries of one partition not yet acknowledged before the bus stops sending more. Default 1000. */
   maxInFlight?: number;
+  /**
+   * Where a cluster holds a long backlog, records that are older than this against the newest one are left unread:
+   * looked for by time and jumped over. By the bus's own clock, whatever the clocks of machines say. Default: none.
+   */
+  skipOlderMs?: number;
+  onSkipped?: (from: TopicPartition, records: number) => void;
   /** Awaited before the first delivery of these partitions: the place to restore state. */
   onAssigned?: (partitions: TopicPartition[]) => void | Promise<void>;
   /** Awaited before they are given to another member, within the bus's rebalance limit. */

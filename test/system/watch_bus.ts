@@ -1,6 +1,7 @@
-import { connectLocalBus } from '../../runtime/bus/local/client.ts';
 import { busSocketPath } from '../../runtime/bus/local/paths.ts';
+import { type BusAddress, openBus } from '../../runtime/bus/open.ts';
 import type { Bus, Message } from '../../runtime/bus/types.ts';
+import { silentLogger } from '../../runtime/log.ts';
 import type { Up } from './up.ts';
 
 /** A client of a running `up`'s bus that remembers what the topics it follows hold. */
@@ -13,8 +14,10 @@ export class BusWatch {
     this.bus = bus;
   }
 
-  static async connect(up: Up): Promise<BusWatch> {
-    return new BusWatch(await connectLocalBus(busSocketPath(up.dataDir)));
+  static async connect(up: Up, address?: BusAddress): Promise<BusWatch> {
+    const at: BusAddress = address ?? { type: 'local', socket: busSocketPath(up.dataDir) };
+    const options = { clientId: 'test', log: silentLogger, onLost: () => undefined };
+    return new BusWatch(await openBus(at, options));
   }
 
   /** @returns the values of the topic, growing. Those that do not parse are left out. */

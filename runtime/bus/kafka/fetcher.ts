@@ -186,6 +186,6 @@ function settle({ request, settled }: Demand, answer: Fetched): void {
       next = (records.at(-1)?.offset ?? request.offset) + 1;
     }
     if (key !== undefined) records = records.filter((record) => record.key === key);
-    settled.resolve({ records, next });
+    settled.resolve({ records, next, end: answer.end });
   }
 }

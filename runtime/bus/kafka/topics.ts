@@ -7,6 +7,8 @@ import { toTls } from './tls.ts';
 
 /** Numbers of Kafka's protocol: a topic as a resource with settings, and to set one of them. */
 const TOPIC_RESOURCE = 2;
+const BROKER_RESOURCE = 4;
+const CONSUMER_SESSION = 'group.consumer.session.timeout.ms';
 const SET = 0;
 const DAY_MS = 86_400_000;
 /** Pictures of a camera with regions; everything else is far smaller. */
@@ -144,6 +146,22 @@ export class TopicAdmin {
     await this.#call(async () => {
       for (const step of steps) await this.#take(step);
       await this.#ready(steps.flatMap((step) => (step.kind === 'create' ? step.topic.name : [])));
+    });
+  }
+
+  /** Which group protocol fails over in time on this cluster, and why the one that is used is. */
+  async sessionLimits(): Promise<{ protocol: 'classic'; consumerSessionMs: number | null; why: string }> {
+    return this.#call(async () => {
+      const { controllerId, brokers } = await this.#admin.metadata({ topics: [], forceUpdate: true });
+      const broker = brokers.has(controllerId) ? controllerId : ([...brokers.keys()][0] ?? 0);
+      const [described] = await this.#admin.describeConfigs({
+        resources: [{ resourceType: BROKER_RESOURCE, resourceName: String(broker) }],
+      });
+      const value = described?.configs.find(({ name }) => name === CONSUMER_SESSION)?.value;
+      const consumerSessionMs = value === undefined || value === null ? null : Number(value);
+      const waits = consumerSessionMs === null ? 'is not known here' : `is ${consumerSessionMs / 1000} s here`;
+      const why = `groups: classic protocol with a session of 6 s, shared cooperatively; the session of the newer one (KIP-848) ${waits} (${CONSUMER_SESSION})`;
+      return { protocol: 'classic', consumerSessionMs, why };
     });
   }
 

@@ -85,6 +85,8 @@ export class SessionConsumer implements Consumer {
           session: this.#session,
           handler,
           maxInFlight: options.maxInFlight ?? 1000,
+          skipOlderMs: options.skipOlderMs,
+          onSkipped: options.onSkipped,
           isPaused: () => this.#paused,
           onAcked: () => this.#scheduleCommit(COMMIT_MS),
           onError: (error) => this.fail(error),

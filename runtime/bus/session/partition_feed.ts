@@ -1,6 +1,6 @@
 import { setImmediate as yieldLoop } from 'node:timers/promises';
 import { AckWindow } from '../ack_window.ts';
-import type { Handler, Message } from '../types.ts';
+import type { Handler, Message, TopicPartition } from '../types.ts';
 import { type PartitionPosition, type Session, toMessage } from './session.ts';
 
 /** What one answer may hold; one larger record comes alone. */
@@ -8,12 +8,18 @@ const FETCH_BYTES = 256 * 1024;
 const FETCH_RECORDS = 500;
 /** Handlers that return at once must not hold the event loop while there is a backlog. */
 const TURN_MS = 8;
+/** Only behind so many records it is asked whether the oldest are worth reading, and not at every answer. */
+const SKIP_BEHIND = 200;
+const SKIP_LOOK_MS = 1_000;
 
 export interface FeedOptions {
   session: Session;
   handler: Handler;
   maxInFlight: number;
   isPaused: () => boolean;
+  /** See `ConsumerOptions`. */
+  skipOlderMs?: number | undefined;
+  onSkipped?: ((from: TopicPartition, records: number) => void) | undefined;
   /** The position moved. */
   onAcked: () => void;
   /** Handler or bus failed; the feed has ended. */
@@ -30,6 +36,7 @@ export class PartitionFeed {
   #wake: (() => void) | undefined;
   #fetchFrom: number;
   #committed: number;
+  #skipLookedAt = Number.NEGATIVE_INFINITY;
   #running: Promise<void> = Promise.resolve();
 
   constructor(start: PartitionPosition, options: FeedOptions) {
@@ -75,7 +82,7 @@ export class PartitionFeed {
     let turn = performance.now();
     try {
       while (!signal.aborted) {
-        const { records, next } = await session.fetch(
+        const { records, next, end } = await session.fetch(
           {
             topic: this.topic,
             partition: this.partition,
@@ -86,6 +93,7 @@ export class PartitionFeed {
           },
           signal,
         );
+        if (end !== undefined && (await this.#skipOld(end))) continue;
         for (const record of records) {
           while (!signal.aborted && !this.#mayDeliver) await this.#poked();
           if (signal.aborted) return;
@@ -102,6 +110,26 @@ export class PartitionFeed {
     } catch (error) {
       if (!signal.aborted) onError(error);
     }
+  }
+
+  /** @returns whether the place to read at has moved. */
+  async #skipOld(end: number): Promise<boolean> {
+    const { session, skipOlderMs, onSkipped, onAcked } = this.#options;
+    const { topic, partition } = this;
+    if (skipOlderMs === undefined || end - this.#fetchFrom < SKIP_BEHIND) return false;
+    if (performance.now() - this.#skipLookedAt < SKIP_LOOK_MS) return false;
+    this.#skipLookedAt = performance.now();
+    const last = { topic, partition, offset: end - 1, maxRecords: 1, maxBytes: 1, wait: false };
+    const newest = (await session.fetch(last, this.#stopped.signal)).records.at(-1);
+    if (!newest) return false;
+    const bounds = await session.bounds(topic, newest.timestamp - skipOlderMs);
+    const to = bounds.find((each) => each.partition === partition)?.atTime ?? 0;
+    const skipped = to - this.#fetchFrom;
+    if (skipped <= 0) return false;
+    this.#fetchFrom = to;
+    if (this.#window.skipTo(to)) onAcked();
+    onSkipped?.({ topic, partition }, skipped);
+    return true;
   }
 
   get #mayDeliver(): boolean {

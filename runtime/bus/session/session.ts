@@ -34,6 +34,8 @@ export interface Batch<Record extends FetchedRecord = FetchedRecord> {
   records: Record[];
   /** Where to go on: above the last record, and above what is no longer there. */
   next: number;
+  /** Where the log ended, if the bus says so. */
+  end?: number;
 }
 
 export interface Bounds {
