@@ -30,6 +30,14 @@ test('under or beside an `up` the supervisor answers, unless the role has an add
   expect(withOwnMetrics(none, around())).toHaveLength(2);
 });
 
+test('in a fleet it answers where the site file says', () => {
+  const none: Component[] = [];
+  const fleet =
+    'bus: { type: kafka, kafka: { brokers: ["127.0.0.1:9092"] } }\nstate: { store: redis, redis: { url: "redis://127.0.0.1:6379" } }';
+  expect(withOwnMetrics(none, around(false, fleet))).toHaveLength(2);
+  expect(withOwnMetrics(none, around(true, fleet))).toBe(none);
+});
+
 test('alive before the first part starts, ready after the last, not ready while they stop', async () => {
   const port = await freePort();
   vi.stubEnv('BANKSMAN_METRICS_BIND', `127.0.0.1:${port}`);

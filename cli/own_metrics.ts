@@ -25,8 +25,7 @@ export function withOwnMetrics(
   }: { config: SiteConfig; supervised: boolean; metrics: PrometheusMetrics; clock: Clock },
 ): Component[] {
   const given = process.env[BIND];
-  const bus: string = config.bus.type;
-  if (supervised || (given === undefined && bus === 'local')) return components;
+  if (supervised || (given === undefined && config.bus.type === 'local')) return components;
   const bind = given === undefined ? config.metrics.bind : listedBind(given);
   if (!bind) {
     const mend = 'Write it as 127.0.0.1:9465; port 0 is any that is free.';
