@@ -37,8 +37,8 @@ const MOVED_SHARE = { train: 0.6, val: 0.5 } as const;
 const MOMENTS = 6;
 const ANY_MOMENT_SHARE = 0.25;
 const LIVES = ['busy', 'busy', 'night_shift'] as const;
-/** Long enough for stills that differ, short enough to think up quickly. */
-const LIFE_S = 120;
+/** Long enough that lorries come, which back out again; short enough to think up quickly. */
+const LIFE_S = 240;
 /** Boxes with less in sight are left out altogether: nothing of them is in the picture. */
 const LEAST_VISIBLE = 0.02;
 

@@ -95,10 +95,21 @@ def assign(
     return among[taken], owner[taken], iou[owner[taken], taken.nonzero()[:, 0]]
 
 
+def encode(boxes: Tensor, corners: Tensor, strides: Tensor) -> Tensor:
+    """What cells must say to mean `boxes` `[n, 4]`, the inverse of `decode`: `corners` `[n, 2]`, `strides` `[n]`."""
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2 / strides[:, None] - corners
+    sides = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1e-3) / strides[:, None]
+    return torch.cat((middle, sides.log()), 1)
+
+
 def detection_loss(
-    raw: Tensor, targets: list[Target], corners: Tensor, strides: Tensor
+    raw: Tensor, targets: list[Target], corners: Tensor, strides: Tensor, exact: bool = False
 ) -> tuple[Tensor, dict[str, float]]:
-    """Loss of a batch `[batch, cells, 5 + classes]`, and its parts to be told."""
+    """Loss of a batch `[batch, cells, 5 + classes]`, and its parts to be told.
+
+    With `exact` the numbers that make the boxes are held to the truth as well: overlap alone is flat near
+    the end, where a box is mostly right (as YOLOX trains its last epochs).
+    """
     batch, count, fields = raw.shape
     centres = (corners + 0.5) * strides[:, None]
     boxes = decode(raw, corners, strides)
@@ -121,18 +132,24 @@ def detection_loss(
     chosen = torch.cat(at)
     number = max(len(chosen), 1)
     object_loss = F.binary_cross_entropy_with_logits(raw[..., 4], objectness, weight, reduction="sum") / number
-    box_loss = class_loss = raw.sum() * 0
+    box_loss = class_loss = exact_loss = raw.sum() * 0
     mean_iou = 0.0
     if len(chosen):
-        iou, giou = generalized(boxes.reshape(-1, 4)[chosen], torch.cat(truth))
+        wanted = torch.cat(truth)
+        iou, giou = generalized(boxes.reshape(-1, 4)[chosen], wanted)
         box_loss = (1 - giou).mean()
         mean_iou = iou.detach().mean().item()
         guesses = raw.reshape(-1, fields)[chosen, 5:]
         class_loss = F.binary_cross_entropy_with_logits(guesses, torch.cat(classes), reduction="sum") / number
-    total = BOX_WEIGHT * box_loss + object_loss + class_loss
+        if exact:
+            cell = chosen % count
+            said = raw.reshape(-1, fields)[chosen, :4]
+            exact_loss = F.l1_loss(said, encode(wanted, corners[cell], strides[cell]), reduction="sum") / number
+    total = BOX_WEIGHT * box_loss + exact_loss + object_loss + class_loss
     parts = {
         "loss": total.item(),
         "box": box_loss.item(),
+        "exact": exact_loss.item(),
         "object": object_loss.item(),
         "class": class_loss.item(),
         "iou": mean_iou,

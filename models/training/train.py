@@ -81,7 +81,7 @@ def parse() -> argparse.Namespace:
     add("--crop", default="320x320", help="size of the pieces learnt from, multiples of 32 (320x320)")
     add("--minutes", type=float, default=90, help="time limit (90)")
     add("--steps", type=int, help="length of the schedule (default: what the minutes hold)")
-    add("--whole", type=float, default=0.25, help="share of the schedule, at its end, on whole pictures (0.25)")
+    add("--whole", type=float, default=0.4, help="share of the schedule, at its end, on whole pictures (0.4)")
     add("--distract", type=float, default=0.3, help="share of pictures with patches that are nothing (0.3)")
     add("--batch", type=int, default=16, help="pieces a step; a step of whole pictures takes half as many (16)")
     add("--rate", type=float, default=2e-3, help="largest learning rate (0.002)")
@@ -171,7 +171,7 @@ def train(options: argparse.Namespace, detector: Detector, pictures: Pictures, v
             group["lr"] = rate * min(1.0, max((step + 1) / WARM_UP_STEPS, at / WARM_UP_SHARE))
         height, width = inputs.shape[2:]
         raw = detector(inputs.contiguous(memory_format=torch.channels_last))
-        loss, parts = detection_loss(raw, targets, *grids[(width, height)])
+        loss, parts = detection_loss(raw, targets, *grids[(width, height)], exact=(width, height) != crop)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(detector.parameters(), CLIP_NORM)
