@@ -1,5 +1,5 @@
 /**
- * usage: npm run bench -- fleet [--only bus,groups] [--repeats N] [--json]
+ * usage: npm run bench -- fleet [--only bus,groups,detect,ingest,soak] [--repeats N] [--minutes M] [--json]
  *
  * The bus on Kafka against what it is compared with, by turns on one broker of its own.
  * - `bus`: frames of 50 KB through the bus, produced and consumed, per CPU second of the two processes; the peer is
@@ -9,16 +9,29 @@
  *   against a kafkajs group with the same session (6 s) and heartbeat (1 s); and how long until the dead one's
  *   partitions had one again, against a group of the newer protocol (KIP-848) as a default broker has it.
  *   Bars: ten times shorter; 10 s.
+ * - `detect`: frames looked at a second with 1, 2 and 3 replicas of `process` whose detector sleeps as long as a GPU
+ *   would take, with more frames than they can serve; share of what so many times one replica would serve. Bar: 90 %.
+ * - `ingest`: three agents with sixty cameras (stand-ins, each a process); one agent is killed with its cameras. How
+ *   long until all of them are seen again elsewhere, and the longest silence of the others. Bar: 15 s.
+ * - `soak`: frames of 1,000 cameras at one a second through detection (stand-in), cleanup and rules, for ten minutes:
+ *   lag, memory at its middle and end, CPU a camera. Not among the default parts.
  */
 import { parseArgs } from 'node:util';
+import type { Bus } from '../runtime/bus/types.ts';
+import { IngestFleet } from '../test/fleet/ingest_fleet.ts';
 import { type Kind, reached } from './fleet/child.ts';
 import { type BenchChild, BenchCluster } from './fleet/cluster.ts';
+import { connect, FrameLoad, replicas } from './fleet/load.ts';
 
 const FRAME_BYTES = 50_000;
 const FRAMES = 2_000;
 const BATCH = 10;
 const PARTITIONS = 12;
 const RATE_PER_S = 240;
+/** As long as a GPU takes for a picture of many regions. */
+const SLEEP_MS = 40;
+const OVERLOAD = 1.3;
+const LOOK_MS = 8_000;
 const QUIET_MS = 3_000;
 /** A record of each partition comes this often; a gap is what is longer. */
 const WATCH_MS: Readonly<Record<Kind, number>> = {
@@ -38,8 +51,9 @@ export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
-      only: { type: 'string', default: 'bus,groups' },
+      only: { type: 'string', default: 'bus,groups,detect,ingest' },
       repeats: { type: 'string', default: '5' },
+      minutes: { type: 'string', default: '10' },
       json: { type: 'boolean', default: false },
     },
   });
@@ -50,6 +64,9 @@ export async function run(args: string[]): Promise<void> {
   try {
     if (parts.has('bus')) results['bus'] = await measureBus(cluster, repeats);
     if (parts.has('groups')) results['groups'] = await measureGroups(cluster, repeats);
+    if (parts.has('detect')) results['detect'] = await measureDetection(cluster, repeats);
+    if (parts.has('ingest')) results['ingest'] = await measureIngest(cluster, Math.min(3, repeats));
+    if (parts.has('soak')) results['soak'] = await soak(cluster, Number(values.minutes));
   } finally {
     await cluster.stop();
   }
@@ -104,6 +121,119 @@ async function measureGroups(cluster: BenchCluster, repeats: number): Promise<Re
     'times shorter than kafkajs': summary(shorter),
     ...mapValues(served, (name) => `until the dead one's partitions are read, ${name}, s`),
   };
+}
+
+/** Frames looked at a second by replicas that are given more than they can serve. */
+async function measureDetection(cluster: BenchCluster, repeats: number): Promise<Record<string, Summary>> {
+  const jpeg = await FrameLoad.picture();
+  const perSecond: Record<string, number[]> = {};
+  const shares: Record<string, number[]> = {};
+  for (let repeat = 0; repeat < repeats; repeat++) {
+    const now: number[] = [];
+    for (const count of repeat % 2 === 0 ? [1, 2, 3] : [3, 2, 1]) {
+      const prefix = await cluster.prefix();
+      const bus = await connect(cluster, prefix);
+      const running = replicas(cluster, prefix, count, ['detect'], SLEEP_MS);
+      const load = new FrameLoad(bus, 96, jpeg);
+      try {
+        await Promise.all(running.map(({ ready }) => ready));
+        load.start((OVERLOAD * count * 1_000) / SLEEP_MS);
+        await sleep(QUIET_MS);
+        now[count] = await lookedPerSecond(bus, LOOK_MS);
+      } finally {
+        load.stop();
+        for (const replica of running) replica.end();
+        await bus.close();
+      }
+      add(perSecond, String(count), now[count] ?? 0);
+    }
+    for (const count of [2, 3]) add(shares, String(count), (now[count] ?? 0) / (count * (now[1] ?? 1)));
+  }
+  return {
+    ...mapValues(perSecond, (count) => `looks a second, ${count} replicas`),
+    ...mapValues(shares, (count) => `share of ${count} times one replica`),
+  };
+}
+
+async function lookedPerSecond(bus: Bus, ms: number): Promise<number> {
+  const over = new AbortController();
+  let looked = 0;
+  const following = (async () => {
+    for await (const { value } of bus.tail('detections.v1', 'latest', { signal: over.signal })) {
+      if (value && JSON.parse(value.toString()).shed === undefined) looked += 1;
+    }
+  })();
+  await sleep(1_000);
+  const [before, start] = [looked, monotonic()];
+  await sleep(ms);
+  const rate = ((looked - before) * 1_000) / (monotonic() - start);
+  over.abort();
+  await following;
+  return rate;
+}
+
+async function measureIngest(cluster: BenchCluster, repeats: number): Promise<Record<string, Summary>> {
+  const found: Record<string, number[]> = {};
+  const cameras = Array.from({ length: 60 }, (_, index) => `c${index}`);
+  for (let repeat = 0; repeat < repeats; repeat++) {
+    const prefix = await cluster.prefix();
+    const kafka = { brokers: [cluster.server.address], client: 'platformatic', prefix, tls: null, sasl: null } as const;
+    const topics = { partitions: PARTITIONS, replication: 1, frames_max_age_s: 300, frames_max_bytes: 1e9 };
+    const fleet = new IngestFleet({ type: 'kafka', kafka: { ...kafka, topics } });
+    try {
+      await fleet.start();
+      await fleet.addCameras(...cameras);
+      const agents = ['a', 'b', 'c'];
+      for (const agent of agents) fleet.launch(agent);
+      await fleet.seen(cameras, agents, 300_000);
+      await until(() => agents.every((agent) => (fleet.owned().get(agent)?.length ?? 0) === 20), 120_000);
+      await fleet.seen(cameras, agents, 120_000);
+      const orphans = fleet.owned().get('b') ?? [];
+      const others = cameras.filter((camera) => !orphans.includes(camera));
+      const killedAt = performance.now();
+      await fleet.kill('b');
+      await fleet.seen(orphans, ['a', 'c'], 120_000);
+      add(found, 'until all cameras of the dead agent are seen again, s', (performance.now() - killedAt) / 1_000);
+      const silence = Math.max(...others.map((camera) => fleet.longestGapMs(camera, killedAt)));
+      add(found, 'longest silence of another camera, s', silence / 1_000);
+      add(found, 'epochs with two agents', fleet.violations().length);
+    } finally {
+      await fleet.stop();
+    }
+  }
+  return mapValues(found, (name) => name);
+}
+
+async function soak(cluster: BenchCluster, minutes: number): Promise<Record<string, Summary>> {
+  const cameras = 1_000;
+  const prefix = await cluster.prefix();
+  const bus = await connect(cluster, prefix);
+  const running = replicas(cluster, prefix, 2, ['detect', 'cleanup', 'incidents'], 1);
+  const load = new FrameLoad(bus, cameras, await FrameLoad.picture());
+  const lags: number[] = [];
+  const memory: number[] = [];
+  try {
+    await Promise.all(running.map(({ ready }) => ready));
+    load.start(cameras);
+    const end = performance.now() + minutes * 60_000;
+    while (performance.now() < end) {
+      await sleep(5_000);
+      lags.push((await bus.lag()).reduce((sum, { lag }) => sum + lag, 0));
+      memory.push(running.reduce((sum, { cost }) => sum + cost.rssMb, 0));
+    }
+    const cpu = running.reduce((sum, { cost }) => sum + cost.cpuSeconds, 0);
+    return {
+      'frames sent a second': summary([load.sent / (minutes * 60)]),
+      'frames refused': summary([load.refused]),
+      'records of lag, all groups': summary(lags),
+      'resident memory of the processors, MB, second half': summary(memory.slice(memory.length >> 1)),
+      'ms of CPU a frame, processors': summary([(cpu * 1_000) / load.sent]),
+    };
+  } finally {
+    load.stop();
+    for (const replica of running) replica.end();
+    await bus.close();
+  }
 }
 
 async function killOne(cluster: BenchCluster, kind: Kind): Promise<{ gapMs: number; servedMs: number }> {

@@ -3,9 +3,8 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectLocalBus } from '../../runtime/bus/local/client.ts';
 import { LocalBusServer } from '../../runtime/bus/local/server.ts';
-import type { BusAddress } from '../../runtime/bus/open.ts';
+import { type BusAddress, openBus } from '../../runtime/bus/open.ts';
 import type { Bus, Producer, Table } from '../../runtime/bus/types.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { followAgents } from '../../runtime/fleet/follow.ts';
@@ -42,16 +41,24 @@ export class IngestFleet {
   readonly #rtsp = new RtspStub();
   readonly #over = new AbortController();
   readonly #loops: Promise<void>[] = [];
+  readonly #given: BusAddress | undefined;
   #server: LocalBusServer | undefined;
   #bus: Bus | undefined;
   #producer: Producer | undefined;
   #owners: Table | undefined;
 
+  /** @param address of a bus that is there; else it hosts a local one. */
+  constructor(address?: BusAddress) {
+    this.#given = address;
+  }
+
   async start(): Promise<void> {
     await this.#rtsp.start();
-    this.#server = new LocalBusServer({ dataDir: this.dir });
-    await this.#server.start();
-    this.#bus = await connectLocalBus(this.socket);
+    if (!this.#given) {
+      this.#server = new LocalBusServer({ dataDir: this.dir });
+      await this.#server.start();
+    }
+    this.#bus = await openBus(this.address, { clientId: 'fleet', log: silentLogger, onLost: () => undefined });
     this.#producer = this.bus.producer();
     this.#owners = this.bus.table('camera.owners.v1');
     await this.#owners.start();
@@ -74,7 +81,7 @@ export class IngestFleet {
   }
 
   get address(): BusAddress {
-    return { type: 'local', socket: this.socket };
+    return this.#given ?? { type: 'local', socket: this.socket };
   }
 
   get socket(): string {
