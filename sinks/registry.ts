@@ -40,8 +40,11 @@ const MAKE = {
     const store = await openStateStore(state, deps.dataDir);
     return new StateSink(deps, { store, retentionDays: retention.records_days, onError });
   },
-  alerts: async (deps, { webhooks, version, onError }) =>
-    new (await import('./alerts/alerts.ts')).AlertsSink(deps, { webhooks, version, onError }),
+  alerts: async (deps, { state, webhooks, version, onError }) => {
+    const { AlertsSink } = await import('./alerts/alerts.ts');
+    const memory = state.redis && new (await import('./alerts/memory.ts')).AlertMemory(state.redis, deps);
+    return new AlertsSink(deps, { webhooks, version, memory, onError });
+  },
 } satisfies Record<string, Make>;
 
 export type SinkName = keyof typeof MAKE;

@@ -11,10 +11,11 @@ import type { SinkDeps } from '../deps.ts';
 import { Trouble } from '../trouble.ts';
 import { Channel } from './channel.ts';
 import { Letters } from './letters.ts';
+import type { AlertMemory } from './memory.ts';
 import { messageBody } from './message.ts';
 import { Mutes } from './mutes.ts';
 import { Outbox } from './outbox.ts';
-import type { Entered, Entry } from './outbox_enter.ts';
+import { type Entered, type Entry, placeOf } from './outbox_enter.ts';
 
 export interface AlertsSinkOptions {
   webhooks: readonly WebhookConfig[];
@@ -24,6 +25,8 @@ export interface AlertsSinkOptions {
   onError: (error: Error) => void;
   /** Between attempts, per message; a channel's pause is at most 10 s of it. Default 1 s doubling to 60 s. */
   retry?: BackoffOptions;
+  /** What the other sinks of a fleet know; closed at stop. Null: there are none. */
+  memory?: AlertMemory | null;
   /** Messages that may wait for one webhook. Default 10000. */
   maxPending?: number;
 }
@@ -64,7 +67,7 @@ export class AlertsSink implements Component {
 
   async start(): Promise<void> {
     const { bus, clock, metrics, log } = this.#deps;
-    const { webhooks, version, onError } = this.#options;
+    const { webhooks, version, onError, memory = null } = this.#options;
     // Wall time of the start carried on by a clock that never steps.
     const origin = clock.now() - clock.monotonic();
     this.#now = () => Math.round(origin + clock.monotonic());
@@ -76,7 +79,7 @@ export class AlertsSink implements Component {
     this.#channels = new Map(
       webhooks.map((webhook) => [
         webhook.id,
-        new Channel(webhook, { ...common, version, onGivenUp: () => letters.notify() }),
+        new Channel(webhook, { ...common, version, memory, onGivenUp: () => letters.notify() }),
       ]),
     );
     // Mutes and rules are known before the first incident is judged by them.
@@ -102,6 +105,7 @@ export class AlertsSink implements Component {
     await this.#mutes.stop();
     await this.#rules?.stop();
     await this.#producer?.close();
+    await this.#options.memory?.close();
     this.#outbox.close();
   }
 
@@ -117,7 +121,9 @@ export class AlertsSink implements Component {
       return delivery.ack();
     }
     const { key, partition, offset } = delivery;
+    const { memory } = this.#options;
     const entry: Entry = {
+      recalled: (await memory?.recall(incident.id, placeOf(incident))) ?? new Map(),
       incident,
       body: messageBody(incident, this.#options.version),
       source: { key, partition, offset },
@@ -127,6 +133,10 @@ export class AlertsSink implements Component {
     const entered = await this.#store(() => this.#outbox.enter(entry, this.#options.webhooks, this.#now()));
     // Not on disk: it is delivered again.
     if (!entered) return;
+    if (memory) {
+      const decisions = await this.#store(() => this.#outbox.decisions(incident, this.#options.webhooks));
+      if (decisions) await memory.remember(incident.id, placeOf(incident), decisions);
+    }
     delivery.ack();
     for (const one of entered) this.#entered(one);
   }

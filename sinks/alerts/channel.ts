@@ -6,6 +6,7 @@ import type { Logger } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { resolveSecret } from '../../runtime/secrets.ts';
 import { Trouble } from '../trouble.ts';
+import type { AlertMemory } from './memory.ts';
 import { signature } from './message.ts';
 import type { Outbox, Waiting } from './outbox.ts';
 import { type Outcome, post } from './post.ts';
@@ -19,6 +20,8 @@ export interface ChannelDeps {
   now: () => number;
   version: string;
   retry: BackoffOptions;
+  /** What other sinks have delivered. */
+  memory: AlertMemory | null;
   /** A message was given up: its letter has to be written. */
   onGivenUp: () => void;
 }
@@ -97,10 +100,15 @@ export class Channel {
 
   /** @returns ms in which nothing is sent to this webhook. */
   async #deliver(waiting: Waiting): Promise<number> {
-    const outcome = await this.#attempt(waiting);
-    const { outbox, now, metrics } = this.#deps;
+    const { outbox, now, metrics, memory } = this.#deps;
     const channel = this.#webhook.id;
     const { seq, key } = waiting;
+    if (await memory?.wasDelivered(channel, key)) {
+      await this.#persist(() => outbox.sent(seq, now()));
+      metrics.inc('alerts_silenced_total', { reason: 'delivered_elsewhere' });
+      return 0;
+    }
+    const outcome = await this.#attempt(waiting);
     switch (outcome.kind) {
       case 'abandoned':
         return 0;
@@ -108,6 +116,7 @@ export class Channel {
         this.#backoff.reset();
         this.#trouble.end();
         await this.#persist(() => outbox.sent(seq, now()));
+        await memory?.delivered(channel, key);
         metrics.inc('alerts_sent_total', { channel });
         metrics.observe('stage_seconds', Math.max(0, now() - waiting.capturedMs) / 1000, { stage: 'alerts' });
         return 0;

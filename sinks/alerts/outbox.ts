@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import type { WebhookConfig } from '../../config/site.ts';
 import type { ErrorCode } from '../../runtime/errors.ts';
+import type { Incident } from '../../runtime/messages/types.ts';
 import { type Database, openWriter, type Row } from '../../runtime/stores/sqlite.ts';
-import { countPending, type Entered, type Entry, enter } from './outbox_enter.ts';
+import type { Decision } from './memory.ts';
+import { countPending, decisionsOn, type Entered, type Entry, enter } from './outbox_enter.ts';
 import { recover, retain } from './outbox_retain.ts';
 import { OUTBOX_FILE, OUTBOX_SCHEMA, OUTBOX_VERSION } from './outbox_schema.ts';
 
@@ -46,6 +48,11 @@ export class Outbox {
   enter(entry: Entry, webhooks: readonly WebhookConfig[], now: number): Entered[] {
     const options = { now, maxPending: this.#maxPending };
     return this.#db.transaction(() => webhooks.flatMap((webhook) => enter(this.#db, entry, webhook, options) ?? []));
+  }
+
+  /** What has been decided on an incident, by webhook. */
+  decisions(incident: Incident, webhooks: readonly WebhookConfig[]): Decision[] {
+    return decisionsOn(this.#db, incident, webhooks);
   }
 
   pending(webhook: string): number {

@@ -3,6 +3,7 @@ import type { WebhookConfig } from '../../config/site.ts';
 import type { Incident } from '../../runtime/messages/types.ts';
 import type { Database } from '../../runtime/stores/sqlite.ts';
 import { fromTimestamp } from '../../runtime/time.ts';
+import type { Decision, Recalled } from './memory.ts';
 import { concerns, judge, type Known, type Silence } from './verdict.ts';
 
 /** How long a message is tried. */
@@ -15,6 +16,8 @@ export interface Entry {
   source: { key: string; partition: number; offset: number };
   muted: boolean;
   coolDownMs: number;
+  /** What other sinks know of it, by webhook; empty where there are none. */
+  recalled: ReadonlyMap<string, Recalled>;
 }
 
 /** What became of it at one webhook. `crowded`: messages that had to give way. */
@@ -34,11 +37,14 @@ export function enter(
   const { incident, muted, coolDownMs, source } = entry;
   const { now, maxPending } = options;
   if (!concerns(webhook, incident)) return undefined;
-  const place = JSON.stringify([incident.site, incident.rule, incident.camera, incident.zone ?? incident.line]);
+  const recalled = entry.recalled.get(webhook.id);
+  // A receiver has it from another sink.
+  if (recalled?.delivered.has(incident.revision)) return undefined;
+  const place = placeOf(incident);
   const capturedMs = fromTimestamp(incident.updatedAt);
-  const last = announcedMs(db, webhook.id, place);
+  const last = later(announcedMs(db, webhook.id, place), recalled?.announcedMs);
   const verdict = judge(webhook, incident, {
-    known: knownOf(db, webhook.id, incident.id),
+    known: knownBest(knownOf(db, webhook.id, incident.id), recalled?.known, incident.revision),
     muted,
     // Absolute: after a clock that went back nobody is silent until it has caught up.
     coolingDown: last !== undefined && Math.abs(capturedMs - last) < coolDownMs,
@@ -60,6 +66,34 @@ export function enter(
     ...[capturedMs, now, now, now + RETRY_FOR_MS],
   );
   return { webhook: webhook.id, action, crowded: sends ? makeRoom(db, webhook.id, now, maxPending) : 0 };
+}
+
+/** What a cool-down holds for. */
+export function placeOf({ site, rule, camera, zone, line }: Incident): string {
+  return JSON.stringify([site, rule, camera, zone ?? line]);
+}
+
+/** What is known here of an incident now, for the other sinks. */
+export function decisionsOn(db: Database, incident: Incident, webhooks: readonly WebhookConfig[]): Decision[] {
+  return webhooks.flatMap(({ id }) => {
+    const known = knownOf(db, id, incident.id);
+    return known ? [{ webhook: id, known, announcedMs: announcedMs(db, id, placeOf(incident)) }] : [];
+  });
+}
+
+/**
+ * The newer word. What another sink decided on this very transition is no reason to leave it: nobody knows whether that
+ * sink lives to send it.
+ */
+function knownBest(own: Known | undefined, others: Known | undefined, revision: number): Known | undefined {
+  if (!others) return own;
+  const before = { ...others, revision: Math.min(others.revision, revision - 1) };
+  return own && own.revision >= before.revision ? own : before;
+}
+
+function later(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return Math.max(a, b);
 }
 
 /** Messages that wait for a webhook. */
