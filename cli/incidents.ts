@@ -28,6 +28,30 @@ function nameMustBeKnown({ camera, rule }: IncidentsOptions, config: SiteConfig)
   if (rule !== undefined && !rules.includes(rule)) throw unknownName('--rule', 'rule', rule, rules);
 }
 
+async function read(options: IncidentsOptions, config: SiteConfig, limit: number): Promise<StoredIncident[]> {
+  const state = await openStateReader(config.state, config.data_dir);
+  const found: StoredIncident[] = [];
+  try {
+    let cursor: string | null = null;
+    do {
+      const page = await state.incidents({
+        site: config.site,
+        limit: Math.min(PAGE, limit - found.length),
+        ...(options.camera === undefined ? {} : { camera: options.camera }),
+        ...(options.rule === undefined ? {} : { rule: options.rule }),
+        ...(options.state === undefined ? {} : { state: [options.state] }),
+        ...(cursor === null ? {} : { cursor }),
+      });
+      found.push(...page.incidents);
+      cursor = page.cursor;
+    } while (cursor !== null && found.length < limit);
+  } finally {
+    // A connection left open would keep the command from ending.
+    await state.close();
+  }
+  return found;
+}
+
 /** Incidents of the store, newest first; works while nothing runs as well. */
 export async function incidents(options: IncidentsOptions): Promise<number> {
   const limit = Number(options.limit);
@@ -35,22 +59,7 @@ export async function incidents(options: IncidentsOptions): Promise<number> {
     throw new BanksmanError('USAGE', { where: '--limit', message: `${options.limit} is not a whole number over 0` });
   }
   const { config } = await loadOrThrow(options.config);
-  const state = await openStateReader(config.state, config.data_dir);
-  const found: StoredIncident[] = [];
-  let cursor: string | null = null;
-  do {
-    const page = await state.incidents({
-      site: config.site,
-      limit: Math.min(PAGE, limit - found.length),
-      ...(options.camera === undefined ? {} : { camera: options.camera }),
-      ...(options.rule === undefined ? {} : { rule: options.rule }),
-      ...(options.state === undefined ? {} : { state: [options.state] }),
-      ...(cursor === null ? {} : { cursor }),
-    });
-    found.push(...page.incidents);
-    cursor = page.cursor;
-  } while (cursor !== null && found.length < limit);
-  await state.close();
+  const found = await read(options, config, limit);
   if (found.length === 0) nameMustBeKnown(options, config);
 
   if (options.json) {

@@ -18,7 +18,8 @@ export async function status(options: { config: string; json?: boolean }): Promi
   const [live, open] = await Promise.all([
     state.cameras(config.site),
     state.incidents({ site: config.site, state: ['open', 'unobserved'], limit: 500 }),
-  ]);
+    // A connection left open would keep the command from ending.
+  ]).finally(() => state.close());
   const cameras = compileSite(config, configHash).cameras.map((camera) =>
     cameraView(
       camera,
@@ -27,7 +28,6 @@ export async function status(options: { config: string; json?: boolean }): Promi
       now,
     ),
   );
-  await state.close();
   const spool = new SpoolReader(config.data_dir);
   const evidence = waiting(spool.state());
   spool.close();

@@ -139,15 +139,19 @@ export class StateSink implements Component {
 
   /** For as long as the sink runs; what the store's server lost is read from the topics again. */
   async #lookForLosses(): Promise<void> {
-    const { healing } = this.#options.store;
+    const { store } = this.#options;
+    const { healing } = store;
     if (!healing) return;
     const { bus, site, log, metrics } = this.#deps;
     const { signal } = this.#stopping;
+    let advised = false;
     const rebuilder = new Rebuilder({ bus, site, log, metrics, healing, ledger: this.#ledger });
     while (!signal.aborted) {
       let lost = false;
       try {
         lost = await rebuilder.check(signal);
+        if (!advised) for (const advice of (await store.advice?.()) ?? []) log.warn(advice);
+        advised = true;
         metrics.set('store_available', 1, { store: 'state' });
         this.#trouble.end();
       } catch (error) {

@@ -65,6 +65,20 @@ export class RedisStateStore extends RedisStateReader implements StateStore {
     return removed;
   }
 
+  async advice(): Promise<string[]> {
+    const info = String(await this.redis.call('info'));
+    const value = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\\s*$`, 'm').exec(info)?.[1];
+    const advice: string[] = [];
+    const policy = value('maxmemory_policy') ?? 'noeviction';
+    if (policy.startsWith('allkeys')) {
+      advice.push(`maxmemory-policy is ${policy}: Redis throws away incidents when it is full; set it to noeviction`);
+    }
+    if (value('aof_enabled') === '0') {
+      advice.push('appendonly is off: what a crash of Redis loses comes back only as far as the topics go');
+    }
+    return advice;
+  }
+
   /** Every part hears of `taken`, also one that nothing changes in: so a part that lost something shows. */
   async #apply(changes: readonly StateChange[], how: object): Promise<{ applied: number; behind: boolean }> {
     const parts = this.#byPart(changes);

@@ -151,6 +151,16 @@ describe('a server', () => {
     await store.apply([incident(99)]);
   }, 120_000);
 
+  it('whose settings may lose records: says which', async () => {
+    const server = await serve({ durable: false, more: ['maxmemory 50mb', 'maxmemory-policy allkeys-lru'] });
+    expect(await open({ url: server.url }).advice()).toEqual([
+      expect.stringMatching(/allkeys-lru.*noeviction/),
+      expect.stringContaining('appendonly'),
+    ]);
+    const careful = await serve();
+    expect(await open({ url: careful.url }).advice()).toEqual([]);
+  }, 60_000);
+
   it('that forgot its scripts', async () => {
     const server = await serve();
     const store = open({ url: server.url });

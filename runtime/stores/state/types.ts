@@ -202,6 +202,8 @@ export interface StateStore extends StateReader {
   apply(changes: readonly StateChange[], taken?: readonly TakenNext[]): Promise<ApplyResult>;
   /** @returns incidents removed. */
   retain(options: RetainOptions): Promise<number>;
+  /** What of its server's settings may lose records, for people; empty: nothing. */
+  advice?(): Promise<string[]>;
   /** Absent where nothing that was applied can be lost but with the machine's disk. */
   readonly healing?: Healing;
 }
