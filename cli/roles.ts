@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { CameraControl } from '../config/control.ts';
 import { readRefusedEdit } from '../runtime/refused_edit.ts';
 import { openEvidenceReader } from '../runtime/stores/objects/open.ts';
 import { openStateReader } from '../runtime/stores/state/open.ts';
+import { NOT_FOR_LONG } from './cameras.ts';
+import { knownModels, manifestsNamedIn } from './models.ts';
 import { unknownName } from './names.ts';
 import { type Role, type RoleContext, runRoleCommand } from './role.ts';
 import { VERSION } from './version.ts';
@@ -17,7 +20,7 @@ export async function role(name: RoleCommandName, configPath: string, only?: str
   if (name === 'process' && names) known(names, (await import('../processors/registry.ts')).PROCESSORS);
   if (name === 'sink' && names) known(names, (await import('../sinks/registry.ts')).SINKS);
   // The channel to the supervisor, and native threads, would keep a process alive that has stopped.
-  process.exit(await runRoleCommand(name, configPath, (context) => make(context, names)));
+  process.exit(await runRoleCommand(name, configPath, (context) => make(context, names, configPath)));
 }
 
 async function ingest(context: RoleContext): Promise<Role> {
@@ -25,7 +28,8 @@ async function ingest(context: RoleContext): Promise<Role> {
   const { bus, busAddress, site, log, metrics, clock, dataDir } = context;
   // Process ids come again, in containers the same one each time.
   const agentId = `${hostname()}-${randomBytes(3).toString('hex')}`;
-  const alone = context.supervised;
+  // Over Kafka there may be agents on other machines.
+  const alone = context.supervised && busAddress.type === 'local';
   return { components: [new IngestAgent({ bus, busAddress, site, log, metrics, clock, dataDir, agentId, alone })] };
 }
 
@@ -67,7 +71,7 @@ async function sinks(context: RoleContext, names?: string[]): Promise<Role> {
   };
 }
 
-async function console_(context: RoleContext): Promise<Role> {
+async function console_(context: RoleContext, _names: string[] | undefined, siteFile: string): Promise<Role> {
   const { Console } = await import('../dashboards/console/console.ts');
   const { dataDir } = context;
   const { evidence, state } = context.active.config;
@@ -79,6 +83,13 @@ async function console_(context: RoleContext): Promise<Role> {
     objects,
     linkExpiresS: evidence.s3?.link_expires_s ?? 0,
     evidence: () => objects.state(),
+    control: new CameraControl({
+      bus: context.bus,
+      siteFile,
+      models: async () => knownModels(await manifestsNamedIn(siteFile)),
+    }),
+    // Its site file is the truth there, and comes back.
+    controlNote: context.busAddress.type === 'local' ? NOT_FOR_LONG : null,
     refusedEdit: () => readRefusedEdit(dataDir),
   });
   return { components: [page], addresses: () => ({ console: page.address ?? '' }) };

@@ -16,6 +16,7 @@ import type { Access, AppEnv } from './access/access.ts';
 import { securedDocument } from './access/openapi.ts';
 import { addSessionRoutes } from './access/session_routes.ts';
 import type { CameraViews } from './cameras.ts';
+import { addFleetRoutes, type FleetApiOptions } from './fleet_api.ts';
 import * as schemas from './schemas.ts';
 import type { StoreWatch } from './store_watch.ts';
 
@@ -32,6 +33,7 @@ export interface ApiOptions {
   cameras: CameraViews;
   store: StoreWatch;
   access: Access;
+  fleet: FleetApiOptions;
   refusedEdit: () => Promise<RefusedEdit | null>;
 }
 
@@ -66,6 +68,7 @@ export function createApi(options: ApiOptions): OpenAPIHono<AppEnv> {
   });
 
   addSessionRoutes(api, options.access);
+  addFleetRoutes(api, options.fleet);
 
   const send = async (feedback: Omit<Feedback, 'id' | 'site' | 'at'>): Promise<Feedback> => {
     const record: Feedback = { id: randomUUID(), site, at: toTimestamp(clock.now()), ...feedback };

@@ -2,6 +2,7 @@ import type { Bus, Table } from '../../runtime/bus/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type BanksmanError, ERRORS, isErrorCode } from '../../runtime/errors.ts';
 import { AgentClocks } from '../../runtime/fleet/clocks.ts';
+import type { KnownAgent } from '../../runtime/fleet/roster.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { parseMessage } from '../../runtime/messages/schemas.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
@@ -79,6 +80,11 @@ export class CameraViews {
     const openOf = new Map<string, number>();
     for (const { camera } of open.incidents) openOf.set(camera, (openOf.get(camera) ?? 0) + 1);
     return { byCamera: new Map(live.map((camera) => [camera.camera, camera])), openOf };
+  }
+
+  /** Ingest agents that live. */
+  agents(): KnownAgent[] {
+    return this.#clocks.living();
   }
 
   isConfigured(camera: string): boolean {

@@ -4,6 +4,7 @@ import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { streamSSE } from 'hono/streaming';
+import type { CameraControl } from '../../config/control.ts';
 import { isLoopback } from '../../config/formats.ts';
 import type { ConsoleConfig } from '../../config/site.ts';
 import type { Bus, Producer } from '../../runtime/bus/types.ts';
@@ -23,6 +24,7 @@ import { followPair, type Pair, readPair } from './access/certificate.ts';
 import { clientReader } from './access/client.ts';
 import { createApi } from './api.ts';
 import { CameraViews } from './cameras.ts';
+import { APPLY_PATH } from './fleet_api.ts';
 import { guard } from './guard.ts';
 import { Live } from './live.ts';
 import { loadPage } from './page.ts';
@@ -46,6 +48,10 @@ export interface ConsoleOptions extends Pick<ConsoleConfig, 'bind'>, Partial<Omi
   linkExpiresS?: number;
   /** Whether evidence waits for its store. */
   evidence?: () => SpoolState;
+  /** Changes cameras; none where they come from the site file alone. */
+  control?: CameraControl | null;
+  /** What whoever changes cameras should know. */
+  controlNote?: string | null;
   /** Why the edited site file is not active. */
   refusedEdit: () => Promise<RefusedEdit | null>;
 }
@@ -159,7 +165,8 @@ export class Console implements Component {
     const { hasAccounts } = this.#access;
     app.use(guard({ metrics, clientOf: clientReader({ trustedProxies, tls }), hasAccounts, hosts, tls }));
     app.use(this.#access.middleware());
-    app.use(bodyLimit({ maxSize: MAX_BODY_BYTES }));
+    const small = bodyLimit({ maxSize: MAX_BODY_BYTES });
+    app.use((c, next) => (c.req.path === APPLY_PATH ? next() : small(c, next)));
     for (const [path, asset] of loadPage()) {
       app.get(path, async (c) =>
         c.body(asset.body, 200, {
@@ -191,6 +198,11 @@ export class Console implements Component {
         cameras: this.#cameras,
         store: this.#store,
         access: this.#access,
+        fleet: {
+          ...{ site, clock, bus: this.#deps.bus, cameras: this.#cameras },
+          control: this.#options.control ?? null,
+          note: this.#options.controlNote ?? null,
+        },
         refusedEdit,
       }),
     );

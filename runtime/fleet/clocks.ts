@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Component } from '../lifecycle.ts';
 import type { Logger } from '../log.ts';
 import { followAgents } from './follow.ts';
-import { Roster } from './roster.ts';
+import { type KnownAgent, Roster } from './roster.ts';
 
 /** How far the clocks that stamp cameras' times are from this machine's: for whoever compares the two. */
 export class AgentClocks implements Component {
@@ -30,6 +30,11 @@ export class AgentClocks implements Component {
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#following;
+  }
+
+  /** Agents heard of lately, sorted by id. */
+  living(): KnownAgent[] {
+    return this.#roster.living(this.#deps.clock.monotonic());
   }
 
   /** Clock of the camera's agent minus this machine's, ms; 0 while nothing is known of it. */
