@@ -1,4 +1,4 @@
-import type { Consumer, Delivery, Producer, TopicPartition } from '../../runtime/bus/types.ts';
+import type { Bus, Consumer, Delivery, Producer, TopicPartition } from '../../runtime/bus/types.ts';
 import { asError, BanksmanError } from '../../runtime/errors.ts';
 import type { Component } from '../../runtime/lifecycle.ts';
 import { sendDeadLetter } from '../../runtime/messages/dead_letters.ts';
@@ -98,10 +98,20 @@ export class StateSink implements Component {
 
   async #assigned(partitions: readonly TopicPartition[]): Promise<void> {
     // Only a store that can lose something is compared with what the group acknowledged.
-    const lags = this.#options.store.healing ? await this.#deps.bus.lag() : [];
+    const lags = this.#options.store.healing ? await this.#lags() : [];
     for (const { topic, partition } of partitions) {
       const own = lags.find((lag) => lag.group === 'state' && lag.topic === topic && lag.partition === partition);
       this.#ledger.assigned({ topic, partition }, own?.committed ?? 0);
+    }
+  }
+
+  async #lags(): Promise<Awaited<ReturnType<Bus['lag']>>> {
+    try {
+      return await this.#deps.bus.lag();
+    } catch (error) {
+      // What this sink brings in from now on is compared all the same.
+      this.#deps.log.warn({ err: asError(error) }, 'what was acknowledged before cannot be asked');
+      return [];
     }
   }
 

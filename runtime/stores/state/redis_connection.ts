@@ -9,13 +9,13 @@ import { resolveSecret } from '../../secrets.ts';
 import { redisError } from './redis_errors.ts';
 import { type RedisAddress, type RedisOptions, redisAddress, redisPlace } from './redis_options.ts';
 
-/** A server that says nothing for this long is as good as gone. */
-const COMMAND_MS = 2_000;
-const SOCKET_MS = 4_000;
+/** A server that says nothing for this long is as good as gone; not shorter, because this process may be busy itself. */
+const COMMAND_MS = 4_000;
+const SOCKET_MS = 5_000;
 /** With redirections, and scripts of a large batch. */
 const CALL_MS = 10_000;
 /** How long the first call waits for the connection; later ones fail at once until it is back. */
-const CONNECT_MS = 3_000;
+const CONNECT_MS = 4_000;
 /** Refused credentials are read again, and tried again, no sooner. */
 const REFUSED_MS = 5_000;
 const RETRY_MS = { first: 100, most: 2_000 };
