@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openMemoryBus } from '../../runtime/bus/local/memory.ts';
+import { openHeld } from '../../runtime/stores/state/open.ts';
 import { RedisStateStore } from '../../runtime/stores/state/redis.ts';
 import { RedisStateReader } from '../../runtime/stores/state/redis_reader.ts';
 import { redisOptions } from '../../runtime/stores/state/redis_testing.ts';
@@ -133,8 +134,13 @@ it('tells readers that what they see is not all until it is', async () => {
   await sink.stop();
   await server.command('FLUSHALL');
   expect(await reader.health()).toMatchObject({ state: 'rebuilding' });
+  // Evidence of an incident that is held would be removed otherwise.
+  const held = await openHeld({ store: 'redis', redis: redisOptions({ url: server.url }) }, folder);
+  await expect(held.held()).rejects.toMatchObject({ code: 'STORE_FAILED' });
   await startSink();
   await well();
+  expect(await held.held()).toEqual(new Set(['incident-1']));
+  await held.close();
   expect((await reader.counts({})).total).toBe(2);
 }, 180_000);
 
