@@ -1,4 +1,5 @@
 import { AgentClocks } from '../runtime/fleet/clocks.ts';
+import { LagWatch } from '../runtime/fleet/lag.ts';
 import { FleetWatch } from '../runtime/fleet/watch.ts';
 import type { Component } from '../runtime/lifecycle.ts';
 import { WatchedCameras } from '../supervisor/watched.ts';
@@ -12,5 +13,6 @@ export function fleetWatchers(context: RoleContext): Component[] {
   const watch = new FleetWatch(context);
   if (context.supervised) return [watch];
   const clocks = new AgentClocks(context);
-  return [watch, clocks, new WatchedCameras({ ...context, clockOffsetMs: (camera) => clocks.offsetMs(camera) })];
+  const watched = new WatchedCameras({ ...context, clockOffsetMs: (camera) => clocks.offsetMs(camera) });
+  return [watch, clocks, watched, new LagWatch(context)];
 }
