@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { formatProblems, wantsColor } from '../config/check.ts';
 import type { SitePlan } from '../config/compile.ts';
 import { CameraControl, type CameraOptions, type Planned } from '../config/control.ts';
+import type { Problem } from '../config/problems.ts';
 import type { SiteConfig } from '../config/site.ts';
 import { openBus } from '../runtime/bus/open.ts';
 import type { Bus } from '../runtime/bus/types.ts';
@@ -41,7 +42,11 @@ export const NOT_FOR_LONG =
 export async function apply(options: ApplyOptions): Promise<number> {
   return withControl(options, async ({ control, config }) => {
     const text = await read(options.file);
-    return change(await orThrow(control.planApply(text), options.file, text), control, config, options);
+    const planned = await control.planApply(text);
+    const color = wantsColor(process.stderr, process.env);
+    const tell = (problems: readonly Problem[]) =>
+      formatProblems(problems, { file: options.file, source: text, color });
+    return change(planOf(planned, tell), control, config, options);
   });
 }
 
@@ -49,7 +54,10 @@ export async function apply(options: ApplyOptions): Promise<number> {
 export async function add(ids: string[], options: AddOptions): Promise<number> {
   return withControl(options, async ({ control, config }) => {
     const cameras = await camerasToAdd(ids, options);
-    return change(await orThrow(control.planAdd(cameras), options.file ?? options.config), control, config, options);
+    // Together with the site file they stand in no file: what is wrong is told by its path.
+    const tell = (problems: readonly Problem[]) =>
+      problems.map(({ path, message, code, mend }) => `${path}: ${message} [${code}]\n  ${mend}`).join('\n');
+    return change(planOf(await control.planAdd(cameras), tell), control, config, options);
   });
 }
 
@@ -122,12 +130,9 @@ async function camerasToAdd(ids: string[], options: AddOptions): Promise<Record<
   return Object.fromEntries(wanted.map(([id, camera]) => [id, isMap(camera) ? camera : {}]));
 }
 
-async function orThrow(planning: Promise<Planned>, file: string, source?: string): Promise<SitePlan> {
-  const planned = await planning;
+function planOf(planned: Planned, tell: (problems: readonly Problem[]) => string): SitePlan {
   if ('plan' in planned) return planned.plan;
-  const color = wantsColor(process.stderr, process.env);
-  const text = formatProblems(planned.problems, { file, color, ...(source === undefined ? {} : { source }) });
-  throw new ProblemsError(text, planned.problems[0]?.code ?? 'CONFIG_SYNTAX');
+  throw new ProblemsError(tell(planned.problems), planned.problems[0]?.code ?? 'CONFIG_SYNTAX');
 }
 
 interface Control {

@@ -1,6 +1,7 @@
 /** Agents in processes of their own over one bus: who runs what, whatever happens to them. */
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { cancelDrain, orderDrain } from '../../runtime/fleet/orders.ts';
 import { IngestFleet } from '../../test/fleet/ingest_fleet.ts';
 import { StallingProxy } from '../../test/fleet/stalling_proxy.ts';
 import { family, isAlive } from '../../test/processes.ts';
@@ -89,6 +90,27 @@ describe('agents', () => {
     expect(fleet.violations()).toEqual([]);
     await fleet.kill('b');
     await proxy.stop();
+  });
+
+  it('give their cameras away when they are to drain, and take some again when not', async () => {
+    await fleet.addCameras(...CAMERAS);
+    for (const id of ['a', 'b']) fleet.launch(id);
+    await fleet.seen(CAMERAS, ['a', 'b']);
+    await orderDrain(fleet.bus, { site: 'yard', agent: 'a', by: 'me' }, Date.now());
+    await until('it to have none', () => of('a').length === 0);
+    await fleet.seen(CAMERAS, ['b']);
+    expect(of('b')).toHaveLength(6);
+    // One that comes then gets what is too much for the other.
+    fleet.launch('c');
+    await until('c', () => fleet.living().some(({ record }) => record.agent === 'c'));
+    await fleet.addCameras('c7', 'c8');
+    await fleet.seen(['c7', 'c8'], ['b', 'c']);
+    expect(of('a')).toEqual([]);
+    await cancelDrain(fleet.bus, { site: 'yard', agent: 'a' });
+    await fleet.kill('c');
+    await until('a to take some', () => of('a').length > 0);
+    await fleet.seen([...CAMERAS, 'c7', 'c8'], ['a', 'b']);
+    expect(fleet.violations()).toEqual([]);
   });
 
   it('do the same when their clocks are half a minute apart', async () => {

@@ -1,0 +1,59 @@
+/** 60 cameras on three agents: one machine dies, then another comes and one leaves. */
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { IngestFleet } from '../../test/fleet/ingest_fleet.ts';
+import { until } from '../../test/wait.ts';
+
+const CAMERAS = Array.from({ length: 60 }, (_, i) => `camera-${i}`);
+/** The tests' machine starts dozens of processes meanwhile. */
+const SLOW_MS = 300_000;
+let fleet: IngestFleet;
+
+beforeEach(async () => {
+  fleet = new IngestFleet();
+  await fleet.start();
+});
+afterEach(() => fleet.stop());
+
+it('all cameras of an agent that dies are owned elsewhere within 10 s; no other is disturbed, none is lost', async () => {
+  await fleet.addCameras(...CAMERAS);
+  for (const id of ['a', 'b', 'c']) fleet.launch(id);
+  await fleet.seen(CAMERAS, ['a', 'b', 'c'], SLOW_MS);
+  const sizes = [...fleet.owned().values()].map((cameras) => cameras.length);
+  expect(sizes).toEqual([20, 20, 20]);
+
+  const victim = fleet.living().find(({ record }) => record.leads)?.record.agent ?? '';
+  const left = ['a', 'b', 'c'].filter((id) => id !== victim);
+  const orphans = fleet.owned().get(victim) ?? [];
+  const others = CAMERAS.filter((camera) => !orphans.includes(camera));
+  const runsBefore = runs(others);
+  const killedAt = performance.now();
+  await fleet.kill(victim);
+  await until('other owners', () => !fleet.owned().has(victim));
+  const ownedMs = performance.now() - killedAt;
+  await fleet.seen(orphans, left, SLOW_MS);
+  const seenMs = performance.now() - killedAt;
+  process.stdout.write(
+    `20 of 60 cameras lost their agent: owned after ${Math.round(ownedMs)} ms, all seen after ${Math.round(seenMs)} ms\n`,
+  );
+  expect(ownedMs).toBeLessThan(10_000);
+  await fleet.seen(others, left, SLOW_MS);
+  expect(runs(others)).toEqual(runsBefore);
+  expect([...fleet.owned().values()].map((cameras) => cameras.length)).toEqual([30, 30]);
+
+  // Whoever comes is filled a few at a time; whoever ends leaves nothing unowned.
+  fleet.launch('d');
+  await until('its share', () => (fleet.owned().get('d')?.length ?? 0) >= 14, SLOW_MS);
+  const [leaving = ''] = left;
+  expect(await fleet.end(leaving)).toBe(0);
+  expect(fleet.owned().has(leaving)).toBe(false);
+  await fleet.seen(
+    CAMERAS,
+    ['a', 'b', 'c', 'd'].filter((id) => id !== victim && id !== leaving),
+    SLOW_MS,
+  );
+  expect(fleet.violations()).toEqual([]);
+});
+
+function runs(cameras: readonly string[]): Map<string, string | undefined> {
+  return new Map(cameras.map((camera) => [camera, fleet.sights.findLast((sight) => sight.camera === camera)?.runId]));
+}
