@@ -105,6 +105,16 @@ defaults:
     expect(config.cameras['gate']?.filters['*']).toMatchObject({ score: 0.5, low: 0.2, min_area: 0 });
   });
 
+  it('fills in what a bucket needs beside its name', () => {
+    const { config } = loaded(`${BASE}evidence: { store: s3, s3: { bucket: yard-evidence } }\n`);
+    expect(config.evidence).toMatchObject({
+      store: 's3',
+      s3: { bucket: 'yard-evidence', prefix: '', endpoint: null, region: null, object_lock: null, link_expires_s: 300 },
+      spool: { max_bytes: 2e9 },
+    });
+    expect(loaded(BASE).config.evidence).toMatchObject({ store: 'local', s3: null });
+  });
+
   it('gives a rule without cameras every camera that has its zone', () => {
     const { config } = loaded(
       BASE.replace('rules:', '  shed: { url: "rtsp://h/s" }\nrules:\n  - { id: all, type: zone_entry }'),

@@ -91,7 +91,7 @@ export function objectStoreCompliance(name: string, make: () => Promise<StoreUnd
       expect((await store.get('a/p.jpg'))?.toString()).toBe('fifth');
     });
 
-    it('keeps an object of many megabytes as it is', async () => {
+    it('keeps an object of many megabytes as it is', { timeout: 60_000 }, async () => {
       const bytes = Buffer.alloc(20_000_000, 'banksman');
       const options = { contentType: 'video/mp4', sha256: sha256Hex(bytes), ifAbsent: true };
       expect(await store.put('a/clip.mp4', bytes, options)).toBe('written');

@@ -13,7 +13,7 @@ export interface SpooledObject {
 }
 
 const VERSION = 1;
-/** Bodies last, so that looking for what is next reads none of them. */
+/** Bodies last, so that looking for what is next reads none of them. Totals are kept, not counted. */
 const SCHEMA = `
   CREATE TABLE spool (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -26,9 +26,19 @@ const SCHEMA = `
     options TEXT NOT NULL,
     body BLOB NOT NULL
   ) STRICT;
-  CREATE INDEX spool_sizes ON spool (bytes);
   CREATE INDEX spool_folders ON spool (folder, rank, seq);
   CREATE INDEX spool_first ON spool (rank, seq);
+  CREATE TABLE totals (objects INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;
+  INSERT INTO totals VALUES (0, 0);
+  CREATE TRIGGER spool_in AFTER INSERT ON spool BEGIN
+    UPDATE totals SET objects = objects + 1, bytes = bytes + new.bytes;
+  END;
+  CREATE TRIGGER spool_over AFTER UPDATE OF bytes ON spool BEGIN
+    UPDATE totals SET bytes = bytes - old.bytes + new.bytes;
+  END;
+  CREATE TRIGGER spool_out AFTER DELETE ON spool BEGIN
+    UPDATE totals SET objects = objects - 1, bytes = bytes - old.bytes;
+  END;
   CREATE TABLE trouble (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL) STRICT;
 `;
 /** Of a file with nothing in it. */
@@ -193,7 +203,7 @@ export class Spool {
 }
 
 function stateOf(db: Database): SpoolState {
-  const row = db.get('SELECT count(*) AS objects, coalesce(sum(bytes), 0) AS bytes FROM spool');
+  const row = db.get('SELECT objects, bytes FROM totals');
   const said = db.get('SELECT json FROM trouble');
   const trouble: StoreTrouble | null = said ? JSON.parse(String(said['json'])) : null;
   return { trouble, objects: Number(row?.['objects'] ?? 0), bytes: Number(row?.['bytes'] ?? 0) };

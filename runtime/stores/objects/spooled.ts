@@ -244,29 +244,42 @@ export class SpooledObjectStore implements ObjectStore {
       this.#refused.clear();
       return false;
     }
-    const folders = waiting.slice(0, first.alone ? 1 : width).map(({ folder }) => folder);
-    const sent = await Promise.allSettled(folders.map((folder) => this.#sendFolder(spool, folder, signal)));
+    const folders = waiting.slice(0, first.alone ? 1 : width);
+    const sent = await Promise.allSettled(folders.map((one) => this.#sendFolder(spool, one, signal)));
     for (const [index, result] of sent.entries()) {
       if (result.status === 'fulfilled') continue;
       if (isAway(result.reason)) throw result.reason;
       this.#report(result.reason);
-      this.#refused.add(folders[index] ?? '');
+      this.#refused.add(folders[index]?.folder ?? '');
     }
     return true;
   }
 
-  async #sendFolder(spool: Spool, folder: string, signal: AbortSignal): Promise<void> {
+  /** In order: behind what is refused for itself nothing of the same folder goes, unless each stands alone. */
+  async #sendFolder(
+    spool: Spool,
+    { folder, alone }: { folder: string; alone: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
+    let refused: unknown;
     for (const key of spool.keys(folder)) {
       if (signal.aborted) return;
       const object = spool.get(key);
       if (!object) continue;
-      await this.#send(object);
+      try {
+        await this.#send(object);
+      } catch (error) {
+        if (!alone || isAway(error)) throw error;
+        refused = error;
+        continue;
+      }
       // It may have been closed meanwhile; the same is sent again then, which changes nothing.
       if (signal.aborted) return;
       spool.remove(key, object.options.sha256);
       this.#say();
       if (this.#away) this.#back();
     }
+    if (refused !== undefined) throw refused;
   }
 
   async #send({ key, bytes, options }: SpooledObject): Promise<void> {
