@@ -176,7 +176,7 @@ export class RedisServer {
       lines.push(`sentinel down-after-milliseconds ${name} 1000`, `sentinel failover-timeout ${name} 5000`);
     } else {
       lines.push('save ""', `appendonly ${durable ? 'yes' : 'no'}`, 'enable-debug-command yes');
-      if (password !== undefined) lines.push(`requirepass ${password}`);
+      if (password !== undefined) lines.push(`requirepass ${JSON.stringify(password)}`);
       if (replicaOf !== undefined) lines.push(`replicaof 127.0.0.1 ${replicaOf}`, 'repl-diskless-sync-delay 0');
       if (cluster) {
         // Its second port would be 10,000 higher, which may be taken or past the last.
