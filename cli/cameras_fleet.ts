@@ -4,8 +4,8 @@ import type { Bus } from '../runtime/bus/types.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { BanksmanError } from '../runtime/errors.ts';
 import { cancelDrain, orderDrain } from '../runtime/fleet/orders.ts';
-import { type AgentView, agentView, drainOrders, hearAgents, ownedCameras } from '../runtime/fleet/view.ts';
-import { cameraKey, TOPICS } from '../runtime/messages/topics.ts';
+import { type AgentView, agentView, drainOrders, hearAgents, ownedBy, ownedCameras } from '../runtime/fleet/view.ts';
+import { TOPICS } from '../runtime/messages/topics.ts';
 import { painter } from '../supervisor/screen.ts';
 import { type CamerasOptions, withControl } from './cameras.ts';
 import { unknownName } from './names.ts';
@@ -88,11 +88,7 @@ async function drained(bus: Bus, site: string, agent: string): Promise<void> {
   await owners.start();
   let said = -1;
   for (;;) {
-    let left = 0;
-    for (const [key, { value }] of owners.entries()) {
-      const owner: { agent?: unknown } = JSON.parse(value?.toString('utf8') ?? '{}');
-      if (key.startsWith(cameraKey(site, '')) && owner.agent === agent) left += 1;
-    }
+    const left = ownedBy(owners, site, agent);
     if (left !== said) write(`${left} ${left === 1 ? 'camera' : 'cameras'} left`);
     said = left;
     if (left === 0) break;

@@ -183,15 +183,16 @@ function someOf(
   const rules = new Map<string, RuleRecord>();
   for (const [key, value] of rulesNow) {
     if (!key.startsWith(cameraKey(site, ''))) continue;
-    const rule: RuleRecord = JSON.parse(value.toString('utf8'));
+    const rule = parse<RuleRecord>(value);
+    if (!Array.isArray(rule?.cameras)) continue;
     const others = rule.cameras.filter((camera) => !only.has(camera));
     if (others.length < rule.cameras.length) rules.set(rule.rule, { ...rule, cameras: others });
   }
   for (const rule of compiled.rules) {
     const these = rule.cameras.filter((camera) => only.has(camera));
     if (these.length === 0) continue;
-    const stands = rulesNow.get(cameraKey(site, rule.rule));
-    const before: RuleRecord = stands ? JSON.parse(stands.toString('utf8')) : { ...rule, cameras: [] };
+    const stands = parse<RuleRecord>(rulesNow.get(cameraKey(site, rule.rule)));
+    const before: RuleRecord = Array.isArray(stands?.cameras) ? stands : { ...rule, cameras: [] };
     // Those that it held for keep their place.
     const kept = before.cameras.filter((camera) => !only.has(camera) || these.includes(camera));
     rules.set(rule.rule, { ...before, cameras: [...new Set([...kept, ...these])] });
@@ -227,11 +228,10 @@ function topicPlan(
 
 function planOf(cameras: TopicPlan, rules: TopicPlan): SitePlan {
   const [cameraDiff, ruleDiff] = [diffOf(cameras), diffOf(rules)];
-  const parse = (value: Buffer | undefined): object => (value ? JSON.parse(value.toString('utf8')) : {});
   const change = <C>(plan: TopicPlan, describe: (id: string, before: object, after: object) => C): C[] =>
     plan.writes
       .filter(([key]) => plan.was.has(key))
-      .map(([key, value]) => describe(idOf(plan, key), parse(plan.was.get(key)), parse(value)));
+      .map(([key, value]) => describe(idOf(plan, key), parse(plan.was.get(key)) ?? {}, parse(value) ?? {}));
   const lines = changeLines(
     { ...cameraDiff, changed: change(cameras, cameraChange) },
     { ...ruleDiff, changed: change(rules, ruleChange) },
@@ -248,6 +248,16 @@ function planOf(cameras: TopicPlan, rules: TopicPlan): SitePlan {
   const all = writes.flat();
   const bytes = all.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
   return { diff: { cameras: cameraDiff, rules: ruleDiff }, lines, writes, records: all.length, bytes };
+}
+
+/** Undefined for what is no JSON object: a mistake put it there, and it is overwritten. */
+function parse<T extends object>(value: Buffer | undefined): T | undefined {
+  try {
+    const found: unknown = value && JSON.parse(value.toString('utf8'));
+    return typeof found === 'object' && found !== null ? (found as T) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function diffOf(plan: TopicPlan): KeyDiff {

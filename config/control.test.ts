@@ -103,6 +103,22 @@ describe('a file that is applied', () => {
   });
 });
 
+it('records that nobody can read are overwritten, and keep nobody from going on', async () => {
+  await apply(BASE);
+  for (const [topic, key] of [
+    ['cameras.v1', 'yard/gate'],
+    ['rules.v1', 'yard/entry'],
+    ['rules.v1', 'yard/down'],
+  ] as const) {
+    await bus.producer().send(topic, { key, value: Buffer.from('{"site":') });
+  }
+  const added = planOf(await control.planAdd({ north: { url: 'rtsp://10.0.0.21/live' } }));
+  expect(added.diff.cameras).toMatchObject({ added: ['north'] });
+  await apply(BASE);
+  expect((await cameras()).get('gate')?.detect_within_s).toBe(3);
+  expect((await rule('entry'))?.cameras).toEqual(['gate']);
+});
+
 describe('single cameras', () => {
   it('are added, with the rules that hold for them, and removed; the others stay', async () => {
     await apply(BASE);

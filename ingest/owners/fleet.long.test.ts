@@ -44,6 +44,8 @@ it('all cameras of an agent that dies are owned elsewhere within 10 s; no other 
   fleet.launch('d');
   await until('its share', () => (fleet.owned().get('d')?.length ?? 0) >= 14, SLOW_MS);
   const [leaving = ''] = left;
+  const handed = fleet.owned().get(leaving) ?? [];
+  const from = performance.now();
   expect(await fleet.end(leaving)).toBe(0);
   expect(fleet.owned().has(leaving)).toBe(false);
   await fleet.seen(

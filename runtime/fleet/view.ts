@@ -1,7 +1,7 @@
-import type { Bus } from '../bus/types.ts';
+import type { Bus, Message, Table } from '../bus/types.ts';
 import type { Clock } from '../clock.ts';
 import { silentLogger } from '../log.ts';
-import { parseMessage } from '../messages/schemas.ts';
+import { type JsonTopic, parseMessage, type ValueOf } from '../messages/schemas.ts';
 import { cameraKey, TOPICS } from '../messages/topics.ts';
 import type { AgentState, CameraState } from '../messages/types.ts';
 import { followAgents } from './follow.ts';
@@ -61,6 +61,15 @@ export async function drainOrders(bus: Bus, site: string): Promise<Set<string>> 
   return new Set(orders.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length)));
 }
 
+/** Cameras that this agent owns, by the newest records of `camera.owners.v1`. */
+export function ownedBy(owners: Table, site: string, agent: string): number {
+  let count = 0;
+  for (const [key, message] of owners.entries()) {
+    if (key.startsWith(cameraKey(site, '')) && read('camera.owners.v1', message)?.agent === agent) count += 1;
+  }
+  return count;
+}
+
 /** Every camera of the site, sorted by id. Reads three tables whole. */
 export async function ownedCameras(bus: Bus, site: string, agents: readonly KnownAgent[]): Promise<OwnedCamera[]> {
   const [cameras, owners, statuses] = await Promise.all(
@@ -79,8 +88,8 @@ export async function ownedCameras(bus: Bus, site: string, agents: readonly Know
   return ours.map((key) => {
     const camera = key.slice(prefix.length);
     const [owner, status] = [owners?.get(key), statuses?.get(key)];
-    const agent = owner ? parseMessage('camera.owners.v1', owner).agent : null;
-    const told = status ? parseMessage('camera.status.v1', status) : null;
+    const agent = read('camera.owners.v1', owner)?.agent ?? null;
+    const told = read('camera.status.v1', status);
     const isOwned = agent !== null && living.has(agent);
     return {
       ...{ camera, agent, epoch: owner?.offset ?? null },
@@ -88,6 +97,15 @@ export async function ownedCameras(bus: Bus, site: string, agents: readonly Know
       reason: !isOwned ? 'CAMERA_UNOWNED' : twice.has(camera) ? 'CAMERA_OWNED_TWICE' : (told?.reason ?? null),
     };
   });
+}
+
+/** Undefined also for a record that nobody can read. */
+function read<T extends JsonTopic>(topic: T, message: Message | undefined): ValueOf<T> | undefined {
+  try {
+    return message && parseMessage(topic, message);
+  } catch {
+    return undefined;
+  }
 }
 
 async function keysOf(bus: Bus, topic: string): Promise<string[]> {

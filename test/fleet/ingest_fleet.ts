@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LocalBusServer } from '../../runtime/bus/local/server.ts';
 import { type BusAddress, openBus } from '../../runtime/bus/open.ts';
-import type { Bus, Producer, Table } from '../../runtime/bus/types.ts';
+import type { Bus, Message, Producer, Table } from '../../runtime/bus/types.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { followAgents } from '../../runtime/fleet/follow.ts';
 import { type KnownAgent, Roster } from '../../runtime/fleet/roster.ts';
@@ -13,6 +13,7 @@ import { silentLogger } from '../../runtime/log.ts';
 import { encodeJson } from '../../runtime/messages/codec.ts';
 import { parseMessage } from '../../runtime/messages/schemas.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
+import type { CameraOwner } from '../../runtime/messages/types.ts';
 import { cameraRecord } from '../ingest/camera_record.ts';
 import { family } from '../processes.ts';
 import { until } from '../wait.ts';
@@ -105,6 +106,11 @@ export class IngestFleet {
     await this.#producer?.send('cameras.v1', { key: cameraKey('yard', name), value: null });
   }
 
+  /** A record that nobody can read. */
+  async poison(topic: string, key: string): Promise<void> {
+    await this.#producer?.send(topic, { key, value: Buffer.from('{"site":') });
+  }
+
   /** Does not wait for it. */
   launch(agentId: string, options: Partial<AgentProcessOptions> = {}): ChildProcess {
     const dataDir = join(this.dir, agentId);
@@ -158,7 +164,9 @@ export class IngestFleet {
   owned(): Map<string, string[]> {
     const owned = new Map<string, string[]>();
     for (const [, message] of this.#owners?.entries() ?? []) {
-      const { camera, agent } = parseMessage('camera.owners.v1', message);
+      const owner = ownerIn(message);
+      if (!owner) continue;
+      const { camera, agent } = owner;
       owned.set(agent, [...(owned.get(agent) ?? []), camera]);
     }
     return owned;
@@ -169,7 +177,7 @@ export class IngestFleet {
   }
 
   /** Waits until each of these cameras is seen anew, by an agent of these. */
-  async seen(cameras: readonly string[], agents: readonly string[], limitMs = 60_000): Promise<void> {
+  async seen(cameras: readonly string[], agents: readonly string[], limitMs = 180_000): Promise<void> {
     const from = this.sights.length;
     const missing = new Set(cameras);
     let at = from;
@@ -222,9 +230,19 @@ export class IngestFleet {
 
   async #followOwners(signal: AbortSignal): Promise<void> {
     for await (const message of this.bus.tail('camera.owners.v1', 'latest', { signal })) {
-      if (message.value === null) continue;
-      const { camera, agent } = parseMessage('camera.owners.v1', message);
+      const owner = ownerIn(message);
+      if (!owner) continue;
+      const { camera, agent } = owner;
       this.given.push({ camera, agent, epoch: message.offset });
     }
+  }
+}
+
+/** Undefined for a removal, and for what nobody can read. */
+function ownerIn(message: Message): CameraOwner | undefined {
+  try {
+    return parseMessage('camera.owners.v1', message);
+  } catch {
+    return undefined;
   }
 }
