@@ -119,7 +119,7 @@ describe('a mistake says what to do instead', () => {
     expect(await refusal(add('bob', { config, file: join(dir, 'no/t'), role: 'viewer' }))).toMatch(/cannot be written/);
   });
 
-  test('on the command line', { timeout: 60_000 }, async () => {
+  test('on the command line', { timeout: 180_000 }, async () => {
     vi.restoreAllMocks();
     const none = await banksman(['tokens', 'add', 'ada', '-c', config]);
     expect(none).toMatchObject({

@@ -61,7 +61,7 @@ test.skipIf(!HAS_TEST_DATA)(
   },
 );
 
-test('what would be open to anybody is refused before anything starts', { timeout: 60_000 }, async () => {
+test('what would be open to anybody is refused before anything starts', { timeout: 180_000 }, async () => {
   const dir = await mkdtemp(join(tmpdir(), 'banksman-access-'));
   const config = join(dir, 'site.yaml');
   await writeFile(
