@@ -17,7 +17,7 @@ export interface RedisServerOptions {
   replicaOf?: number;
   /** A Sentinel that watches `master` under this name; it alone decides. */
   sentinel?: { name: string; master: number };
-  /** Survives a kill (append-only file). Default true. */
+  /** What was acknowledged survives a kill. Default true. */
   durable?: boolean;
   /** Of redis.conf, as `maxmemory 10mb`. */
   more?: readonly string[];
@@ -176,6 +176,8 @@ export class RedisServer {
       lines.push(`sentinel down-after-milliseconds ${name} 1000`, `sentinel failover-timeout ${name} 5000`);
     } else {
       lines.push('save ""', `appendonly ${durable ? 'yes' : 'no'}`, 'enable-debug-command yes');
+      // With everysec a kill loses up to two seconds of what was acknowledged while the disk is busy.
+      lines.push('appendfsync always');
       if (password !== undefined) lines.push(`requirepass ${JSON.stringify(password)}`);
       if (replicaOf !== undefined) lines.push(`replicaof 127.0.0.1 ${replicaOf}`, 'repl-diskless-sync-delay 0');
       if (cluster) {

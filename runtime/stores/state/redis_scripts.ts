@@ -71,6 +71,15 @@ local function add_piece(key, from, to, w, reason)
       from = f
     end
   end
+  -- Two sinks may tell of neighbours in either order.
+  local next = redis.call('ZRANGEBYSCORE', key, to, to, 'LIMIT', 0, 1)[1]
+  if next then
+    local t, nw, nreason = string.match(next, '^%-?%d+ (%-?%d+) (%d) (.*)$')
+    if nw == w and nreason == reason then
+      redis.call('ZREM', key, next)
+      to = t
+    end
+  end
   redis.call('ZADD', key, from, from .. ' ' .. to .. ' ' .. w .. ' ' .. reason)
 end
 
