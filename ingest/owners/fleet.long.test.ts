@@ -53,6 +53,8 @@ it('all cameras of an agent that dies are owned elsewhere within 10 s; no other 
     ['a', 'b', 'c', 'd'].filter((id) => id !== victim && id !== leaving),
     SLOW_MS,
   );
+  const gaps = handed.map((camera) => Math.round(fleet.longestGapMs(camera, from)));
+  process.stdout.write(`${handed.length} cameras handed over: not seen for ${Math.max(...gaps)} ms at most\n`);
   expect(fleet.violations()).toEqual([]);
 });
 

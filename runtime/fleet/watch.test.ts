@@ -124,6 +124,17 @@ describe('who watches the fleet', () => {
     expect((await until('its status', () => statusOf('road'))).detail).toBe('no ingest agent was given it');
   });
 
+  it('misses nobody before agents were started, where they are started after it', async () => {
+    const patient = new PrometheusMetrics();
+    const other = new FleetWatch({ bus, site: 'yard', clock, metrics: patient, log: silentLogger, graceMs: 30_000 });
+    await other.start();
+    await pass(20);
+    expect(await patient.registry.getSingleMetricAsString('banksman_cameras_unowned')).not.toMatch(/ [1-9]/);
+    await pass(15);
+    expect(await patient.registry.getSingleMetricAsString('banksman_cameras_unowned')).toMatch(/ 2$/);
+    await other.stop();
+  });
+
   it('tells of a camera that two run, but not while one hands it over', async () => {
     await own('gate', 'a');
     await own('road', 'b');

@@ -18,6 +18,8 @@ export interface FleetWatchDeps {
   clock: Clock;
   metrics: Metrics;
   log: Logger;
+  /** Agents are started after this: for so long at most nobody is missed before the first was heard. Default 0. */
+  graceMs?: number;
 }
 
 const TICK_MS = 1_000;
@@ -56,6 +58,7 @@ export class FleetWatch implements Component {
   #shown = new Set<string>();
   #producer: Producer | undefined;
   #startedAt = 0;
+  #heardAny = false;
   #loops: Promise<unknown> = Promise.resolve();
 
   constructor(deps: FleetWatchDeps) {
@@ -121,7 +124,10 @@ export class FleetWatch implements Component {
     this.#saidTwice = this.#say(twice, this.#saidTwice, 'CAMERA_OWNED_TWICE');
 
     // Whoever has just begun to listen has heard nobody yet.
-    if (now - this.#startedAt < AGENT_SILENT_MS) return;
+    this.#heardAny ||= living.length > 0;
+    const { graceMs = 0 } = this.#deps;
+    const patienceMs = this.#heardAny ? AGENT_SILENT_MS : Math.max(AGENT_SILENT_MS, graceMs);
+    if (now - this.#startedAt < patienceMs) return;
     const agents = new Set(living.map(({ record }) => record.agent));
     const unowned = this.#unowned.update(this.#without(agents), now, UNOWNED_MS);
     metrics.set('cameras_unowned', unowned.size);
