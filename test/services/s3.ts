@@ -33,6 +33,8 @@ export class S3Server {
   private constructor(folder: string, port: number) {
     this.#folder = folder;
     this.#port = port;
+    // A test that ends without stopping it leaves nothing running.
+    process.once('exit', () => this.#child?.kill('SIGKILL'));
   }
 
   static async start(bucket = 'evidence'): Promise<S3Server> {
