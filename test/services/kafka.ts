@@ -11,6 +11,8 @@ import { until } from '../wait.ts';
 export interface KafkaServerOptions {
   /** Of server.properties, over what is set here. */
   properties?: Readonly<Record<string, string>>;
+  /** Ports by protocol, beside the plain one. */
+  listeners?: Readonly<Record<string, number>>;
 }
 
 /** A JVM on a loaded machine. */
@@ -103,10 +105,12 @@ export class KafkaServer {
   }
 
   #configure(): void {
+    const open = Object.entries({ PLAINTEXT: this.#port, ...this.#options.listeners });
+    const listeners = open.map(([protocol, port]) => `${protocol}://127.0.0.1:${port}`).join(',');
     const properties = {
       ...BASE,
-      listeners: `PLAINTEXT://127.0.0.1:${this.#port},CONTROLLER://127.0.0.1:${this.#controllerPort}`,
-      'advertised.listeners': `PLAINTEXT://127.0.0.1:${this.#port}`,
+      listeners: `${listeners},CONTROLLER://127.0.0.1:${this.#controllerPort}`,
+      'advertised.listeners': listeners,
       'controller.quorum.voters': `1@127.0.0.1:${this.#controllerPort}`,
       'log.dirs': join(this.folder, 'log'),
       ...this.#options.properties,

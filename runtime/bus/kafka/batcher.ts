@@ -51,6 +51,7 @@ const FORGOTTEN: ReadonlySet<number> = new Set([
 export class Batcher {
   readonly #cluster: Cluster;
   readonly #deadlineMs: (topic: string) => number;
+  readonly #asked = new Map<string, Promise<unknown>>();
   readonly #lanes = new Map<string, Lane>();
   readonly #sending = new Map<number, Promise<void>>();
   #identity: Promise<ProducerIdentity> | undefined;
@@ -72,8 +73,8 @@ export class Batcher {
 
   /** @param topic as the cluster calls it. */
   async send(topic: string, { key, headers, value }: SentRecord): Promise<Position> {
-    const partitions = await this.#cluster.persist(() => this.#cluster.partitions(topic));
-    const partition = partitionOf(key, partitions);
+    await this.#known(topic);
+    const partition = partitionOf(key, this.#cluster.knownPartitions(topic) ?? 1);
     const record: ProduceRecord = {
       key,
       headers: typeof headers === 'string' ? JSON.parse(headers) : (headers ?? {}),
@@ -90,6 +91,17 @@ export class Batcher {
     } finally {
       this.#inFlight -= 1;
     }
+  }
+
+  /** Everybody waits for the same promise, once it has resolved as well: so sends keep their order. */
+  #known(topic: string): Promise<unknown> {
+    let asked = this.#asked.get(topic);
+    if (!asked) {
+      asked = this.#cluster.persist(() => this.#cluster.partitions(topic));
+      this.#asked.set(topic, asked);
+      asked.catch(() => this.#asked.delete(topic));
+    }
+    return asked;
   }
 
   #lane(topic: string, partition: number): Lane {

@@ -32,6 +32,7 @@ export class Cluster {
   readonly #closed = new AbortController();
   readonly #links = new Map<string, Promise<KafkaLink>>();
   readonly #topics = new Map<string, TopicMetadata>();
+  readonly #counts = new Map<string, number>();
   #brokers = new Map<number, Broker>();
   #refreshing: Promise<void> | undefined;
   #refreshedAt = Number.NEGATIVE_INFINITY;
@@ -63,6 +64,11 @@ export class Cluster {
   /** @returns number of partitions. @throws BanksmanError BUS_TOPIC_MISSING */
   async partitions(topic: string): Promise<number> {
     return (await this.#topic(topic)).partitions.length;
+  }
+
+  /** As it was last told; a change of leaders does not change it. Undefined before `partitions` was asked. */
+  knownPartitions(topic: string): number | undefined {
+    return this.#counts.get(topic);
   }
 
   /** Its leader now; stale after `forget`. */
@@ -209,8 +215,10 @@ export class Cluster {
     const answer = await link.metadata(topics);
     this.#brokers = new Map(answer.brokers.map((broker) => [broker.id, broker]));
     for (const topic of answer.topics) {
-      if (topic.errorCode === CODE.none) this.#topics.set(topic.name, topic);
-      else if (topic.errorCode !== CODE.unknownTopicOrPartition) throw codeError(topic.errorCode, topic.name);
+      if (topic.errorCode === CODE.none) {
+        this.#topics.set(topic.name, topic);
+        this.#counts.set(topic.name, topic.partitions.length);
+      } else if (topic.errorCode !== CODE.unknownTopicOrPartition) throw codeError(topic.errorCode, topic.name);
     }
   }
 

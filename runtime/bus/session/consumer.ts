@@ -47,7 +47,11 @@ export class SessionConsumer implements Consumer {
       {
         assign: (partitions) => this.#assign(partitions),
         revoke: (partitions) => this.#revoke(partitions),
-        lost: (error) => this.fail(error),
+        lost: (error) => {
+          // Before it has begun `start` tells.
+          if (!this.#started) this.#unprepared ??= error;
+          this.fail(error);
+        },
       },
     );
     this.#membership = membership;

@@ -1,0 +1,157 @@
+/** TLS and logins against a real broker, with both libraries: what works, and what is said where it does not. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { alterUserScramCredentialsV0, Connection } from '@platformatic/kafka';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeCertificate } from '../../../simulator/rtsp/certificate.ts';
+import { KafkaServer } from '../../../test/services/kafka.ts';
+import { freePort } from '../../ports.ts';
+import { connectKafkaBus } from './connect.ts';
+import { type KafkaSettings, kafkaOptions } from './settings.ts';
+import { TopicAdmin, wantedTopics } from './topics.ts';
+
+const WISHES = { partitions: 1, replication: 1, framesMs: 300_000, framesBytes: 100_000_000 };
+const PASSWORD = 'correct horse';
+const folder = mkdtempSync(join(tmpdir(), 'banksman-kafka-tls-'));
+let server: KafkaServer;
+let tlsPort: number;
+let saslPort: number;
+let ca: string;
+
+beforeAll(async () => {
+  const { certFile, keyFile } = makeCertificate(folder);
+  ca = certFile;
+  const chain = join(folder, 'broker.pem');
+  writeFileSync(chain, readFileSync(keyFile, 'utf8') + readFileSync(certFile, 'utf8'));
+  [tlsPort, saslPort] = [await freePort(), await freePort()];
+  server = await new KafkaServer({
+    listeners: { SSL: tlsPort, SASL_PLAINTEXT: saslPort },
+    properties: {
+      'ssl.keystore.type': 'PEM',
+      'ssl.keystore.location': chain,
+      'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',
+      'listener.name.sasl_plaintext.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required user_yard="${PASSWORD}";`,
+      'listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config':
+        'org.apache.kafka.common.security.scram.ScramLoginModule required;',
+      'listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config':
+        'org.apache.kafka.common.security.scram.ScramLoginModule required;',
+      'listener.name.sasl_plaintext.oauthbearer.sasl.jaas.config':
+        'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;',
+      'listener.name.sasl_plaintext.oauthbearer.sasl.server.callback.handler.class':
+        'org.apache.kafka.common.security.oauthbearer.internals.unsecured.OAuthBearerUnsecuredValidatorCallbackHandler',
+    },
+  }).start();
+  const admin = new TopicAdmin({ brokers: [server.address], client: 'platformatic', prefix: 's.', clientId: 'test' });
+  await admin.apply(await admin.plan(wantedTopics('s.', WISHES)));
+  await admin.close();
+  await addScramUser();
+}, 240_000);
+
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** As `kafka-configs --alter --add-config SCRAM-SHA-256=[...]` does. */
+async function addScramUser(): Promise<void> {
+  const { pbkdf2Sync, randomBytes } = await import('node:crypto');
+  const connection = new Connection('test');
+  const [host = '', port = ''] = server.address.split(':');
+  await connection.connect(host, Number(port));
+  const mechanisms = [
+    ['sha256', 1, 32],
+    ['sha512', 2, 64],
+  ] as const;
+  for (const [digest, mechanism, length] of mechanisms) {
+    const salt = randomBytes(16);
+    const saltedPassword = pbkdf2Sync(PASSWORD, salt, 4096, length, digest);
+    const credential = { name: 'yard', mechanism, iterations: 4096, salt, saltedPassword };
+    await alterUserScramCredentialsV0.api.async(connection, [], [credential]);
+  }
+  await connection.close();
+}
+
+const settings = (more: Partial<KafkaSettings>): KafkaSettings => ({
+  brokers: [`127.0.0.1:${saslPort}`],
+  client: 'platformatic',
+  prefix: 's.',
+  tls: null,
+  sasl: null,
+  topics: { partitions: 1, replication: 1, frames_max_age_s: 300, frames_max_bytes: 1e8 },
+  ...more,
+});
+const NO_SASL = { username: null, password: null, token_file: null, oauth: null };
+const login = (
+  mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512',
+  password = PASSWORD,
+): Partial<KafkaSettings> => ({
+  sasl: { ...NO_SASL, mechanism, username: { text: 'yard' }, password: { text: password } },
+});
+const tls = (more: object): Partial<KafkaSettings> => ({
+  brokers: [`127.0.0.1:${tlsPort}`],
+  tls: { verify: true, ca_file: null, cert_file: null, key_file: null, ...more },
+});
+
+async function works(given: KafkaSettings): Promise<void> {
+  const bus = await connectKafkaBus(kafkaOptions(given, 'test'));
+  try {
+    const at = await bus.producer().send('tracks.v1', { key: 'a', value: Buffer.from('x') });
+    expect((await bus.read('tracks.v1', at.partition, at.offset))?.key).toBe('a');
+  } finally {
+    await bus.close();
+  }
+}
+
+describe.each(['platformatic', 'kafkajs'] as const)('with %s', { timeout: 120_000 }, (client) => {
+  it.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)('logs in by %s', async (mechanism) => {
+    await works(settings({ client, ...login(mechanism) }));
+  });
+
+  it.each(['plain', 'scram-sha-512'] as const)(
+    'says that a password is wrong, and not which (%s)',
+    async (mechanism) => {
+      const attempt = works(settings({ client, ...login(mechanism, 'wrong secret') }));
+      await expect(attempt).rejects.toMatchObject({ code: 'BUS_UNAUTHORIZED' });
+      await expect(attempt).rejects.not.toMatchObject({ message: expect.stringContaining('wrong secret') });
+    },
+  );
+
+  it('logs in with a token from a file, and from a server', async () => {
+    const file = join(folder, `token-${client}`);
+    writeFileSync(file, `${token()}\n`);
+    await works(settings({ client, sasl: { ...NO_SASL, mechanism: 'oauthbearer', token_file: file } }));
+
+    let asked: string | undefined;
+    const tokens = createServer((request, response) => {
+      asked = request.headers.authorization;
+      response.end(JSON.stringify({ access_token: token(), expires_in: 300 }));
+    });
+    await new Promise<void>((resolve) => tokens.listen(0, '127.0.0.1', resolve));
+    const { port } = tokens.address() as AddressInfo;
+    const client_secret = { text: 'shh' };
+    const oauth = { token_url: `http://127.0.0.1:${port}/token`, client_id: 'me', client_secret, scope: null };
+    await works(settings({ client, sasl: { ...NO_SASL, mechanism: 'oauthbearer', oauth } }));
+    expect(asked).toBe(`Basic ${Buffer.from('me:shh').toString('base64')}`);
+    await new Promise((resolve) => tokens.close(resolve));
+  });
+
+  it('speaks TLS with an authority of its own', async () => {
+    await works(settings({ client, ...tls({ ca_file: ca }) }));
+  });
+
+  it('says that nobody vouches for a certificate, and that a broker wants TLS', async () => {
+    await expect(works(settings({ client, ...tls({}) }))).rejects.toMatchObject({ code: 'BUS_TLS' });
+    const missing = works(settings({ client, ...tls({ ca_file: '/nowhere.pem' }) }));
+    await expect(missing).rejects.toMatchObject({ code: 'BUS_TLS', where: '/nowhere.pem' });
+  });
+});
+
+/** Unsecured, as a broker takes it that is told to. */
+function token(): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const now = Math.floor(Date.now() / 1000);
+  return `${part({ alg: 'none' })}.${part({ sub: 'yard', iat: now - 10, exp: now + 3600 })}.`;
+}
