@@ -316,7 +316,11 @@ describe('safety of the server', () => {
     const document = await get<{ openapi: string; paths: Record<string, unknown> }>('/openapi.json');
     expect(document.openapi).toBe('3.1.0');
     expect(Object.keys(document.paths).sort()).toEqual([
+      '/api/v1/agents',
+      '/api/v1/agents/{id}/drain',
       '/api/v1/cameras',
+      '/api/v1/cameras/apply',
+      '/api/v1/cameras/{id}',
       '/api/v1/cameras/{id}/coverage',
       '/api/v1/cameras/{id}/snapshot.jpg',
       '/api/v1/incidents',
@@ -326,6 +330,7 @@ describe('safety of the server', () => {
       '/api/v1/incidents/{id}/reject',
       '/api/v1/mutes',
       '/api/v1/mutes/{id}',
+      '/api/v1/owners',
       '/api/v1/session',
     ]);
   });

@@ -14,7 +14,7 @@ beforeEach(async () => {
   const siteFile = await page.write('site.yaml', 'site: yard\ncameras: {}\nrules: [{ id: any, type: zone_entry }]\n');
   address = await page.start({ control: new CameraControl({ bus: page.bus, siteFile }) });
 });
-afterEach(() => page[Symbol.asyncDispose]());
+afterEach(() => page.end());
 
 interface Answer {
   status: number;

@@ -69,7 +69,7 @@ export class TestConsole {
     return this.log.filter(({ msg }) => msg === 'audit');
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async end(): Promise<void> {
     this.#stop.abort();
     await this.#console?.stop();
     await this.bus.close();

@@ -2,7 +2,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { digestOf, newToken } from '../../../runtime/access/token.ts';
 import type { Mute } from '../../../runtime/messages/types.ts';
 import { makeCertificate } from '../../../simulator/rtsp/certificate.ts';
@@ -46,6 +46,17 @@ const cookieOf = (response: Response): string => response.headers.getSetCookie()
 const JUDGE = '/api/v1/incidents/seen/acknowledge';
 const MUTE = { rule: 'person-on-road', reason: 'works', until: new Date(Date.now() + 60_000).toISOString() };
 
+const others: TestConsole[] = [];
+/** A console beside the common one, until the end of the test. */
+async function create(): Promise<TestConsole> {
+  const other = await TestConsole.create();
+  others.push(other);
+  return other;
+}
+afterEach(async () => {
+  for (const other of others.splice(0)) await other.end();
+});
+
 let yard: TestConsole;
 let base: string;
 beforeAll(async () => {
@@ -54,7 +65,7 @@ beforeAll(async () => {
   base = await yard.start({ bind: { host: '0.0.0.0', port: 0 }, accounts });
   await yard.incident('seen');
 });
-afterAll(async () => yard[Symbol.asyncDispose]());
+afterAll(() => yard.end());
 
 describe('who is nobody', () => {
   test.each([
@@ -120,7 +131,11 @@ describe('roles', () => {
   });
 
   test('what is no operator’s work is an admin’s', async () => {
-    expect((await post(`${base}/api/v1/cameras`, {}, bearer('ola'))).status).toBe(403);
+    const call = (method: string, path: string) => fetch(base + path, { method, headers: bearer('ola') });
+    expect((await post(`${base}/api/v1/cameras/apply`, {}, bearer('ola'))).status).toBe(403);
+    expect((await post(`${base}/api/v1/agents/a/drain`, {}, bearer('ola'))).status).toBe(403);
+    expect((await call('PUT', '/api/v1/cameras/gate')).status).toBe(403);
+    expect((await call('DELETE', '/api/v1/cameras/gate')).status).toBe(403);
     expect((await post(`${base}/api/v1/nothing`, {}, bearer('ada'))).status).toBe(404);
   });
 
@@ -186,7 +201,7 @@ describe('a session', () => {
 });
 
 test('guessing is slowed down for that address: 429 says for how long; who is logged in goes on', async () => {
-  await using other = await TestConsole.create();
+  const other = await create();
   const accounts = { file: await other.write('tokens.yaml', accountsText()) };
   const here = await other.start({ bind: { host: '0.0.0.0', port: 0 }, accounts, trusted_proxies: ['127.0.0.1'] });
   const from = (address: string) => ({ 'x-forwarded-for': `10.9.9.9, ${address}` });
@@ -211,7 +226,7 @@ describe('accounts', () => {
   test('that change hold within seconds: sessions and open events of who was taken back end', {
     timeout: 60_000,
   }, async () => {
-    await using other = await TestConsole.create();
+    const other = await create();
     const file = await other.write('tokens.yaml', accountsText());
     const here = await other.start({ bind: { host: '0.0.0.0', port: 0 }, accounts: { file } });
     const vic = { cookie: cookieOf(await login(here, 'vic')) };
@@ -246,7 +261,7 @@ describe('accounts', () => {
 
   test('from the environment, or from the file that a variable names', async () => {
     for (const where of ['ACCESS_TEST', 'ACCESS_TEST_FILE']) {
-      await using other = await TestConsole.create();
+      const other = await create();
       const file = await other.write('tokens.yaml', accountsText());
       vi.stubEnv(where, where === 'ACCESS_TEST' ? accountsText() : file);
       const here = await other.start({ accounts: { env: 'ACCESS_TEST' } });
@@ -282,7 +297,7 @@ describe('accounts', () => {
       /PEM/,
     ],
   ])('%s: it does not listen', async (_what, options, code, where, mend) => {
-    await using other = await TestConsole.create();
+    const other = await create();
     const start = other.start({ bind: { host: '0.0.0.0', port: 0 }, ...options });
     await expect(start).rejects.toMatchObject({
       code,
@@ -304,7 +319,7 @@ describe('names that it answers to', () => {
 
   test('with accounts any, unless they are listed', async () => {
     expect(await asked(base, 'console.site.example')).toBe(200);
-    await using other = await TestConsole.create();
+    const other = await create();
     const accounts = { file: await other.write('t', accountsText()) };
     const here = await other.start({ accounts, hosts: ['Console.site.example'] });
     expect(await asked(here, 'console.site.example:8080')).toBe(200);
@@ -315,7 +330,7 @@ describe('names that it answers to', () => {
   });
 
   test('what a proxy says is believed only of one that is trusted', async () => {
-    await using other = await TestConsole.create();
+    const other = await create();
     const accounts = { file: await other.write('t', accountsText()) };
     const forwarded = { 'x-forwarded-host': 'console.site.example', 'x-forwarded-proto': 'https' };
     const trusted = await other.start({ accounts, hosts: ['console.site.example'], trusted_proxies: ['127.0.0.0/8'] });
@@ -330,7 +345,7 @@ describe('names that it answers to', () => {
 });
 
 test('HTTPS: the cookie is for HTTPS alone, and a page of HTTP is another site', { timeout: 60_000 }, async () => {
-  await using other = await TestConsole.create();
+  const other = await create();
   const { certFile, keyFile } = makeCertificate(other.dir);
   const ca = await readFile(certFile);
   const accounts = { file: await other.write('tokens.yaml', accountsText()) };
@@ -349,7 +364,7 @@ test('HTTPS: the cookie is for HTTPS alone, and a page of HTTP is another site',
   expect(await asked({ origin: here })).toMatchObject({ status: 200, cookie: expect.stringContaining('; Secure') });
   expect((await asked({ origin: here.replace('https:', 'http:') })).status).toBe(403);
 
-  await using mixed = await TestConsole.create();
+  const mixed = await create();
   const wrong = makeCertificate(mixed.dir);
   const start = mixed.start({ accounts, tls: { cert_file: certFile, key_file: wrong.keyFile } });
   await expect(start).rejects.toMatchObject({ code: 'CONFIG_TLS', message: expect.stringMatching(/mismatch/) });
@@ -365,6 +380,7 @@ test('the OpenAPI document says how to show who one is, and which role each oper
     session: { type: 'apiKey', in: 'cookie', name: 'banksman_session' },
   });
   expect(document.security).toEqual([{ token: [] }, { session: [] }]);
+  expect(await bodyOf(fetch(`${base}/openapi.json`, { headers: bearer('ada') })), 'each time').toEqual(document);
   const judge = document.paths['/api/v1/incidents/{id}/acknowledge']?.['post'];
   expect(judge?.description).toBe('Needs the role operator.');
   expect(Object.keys(judge?.responses ?? {})).toEqual(expect.arrayContaining(['401', '403', '429']));
@@ -372,7 +388,7 @@ test('the OpenAPI document says how to show who one is, and which role each oper
 });
 
 test('on loopback without accounts everything is as it was', async () => {
-  await using other = await TestConsole.create();
+  const other = await create();
   const here = await other.start({});
   await other.incident('seen');
   expect(await (await fetch(`${here}/api/v1/session`)).json()).toEqual({ name: null, role: 'admin' });

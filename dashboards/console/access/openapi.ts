@@ -20,12 +20,12 @@ export function securedDocument(api: OpenAPIHono<AppEnv>, head: Head, required: 
     content: { 'application/json': { schema: { $ref: '#/components/schemas/Problem' } } },
   });
   for (const [path, item] of Object.entries(document.paths ?? {})) {
-    for (const method of ['get', 'post', 'delete'] as const) {
+    for (const method of ['get', 'post', 'put', 'patch', 'delete'] as const) {
       const operation = item[method];
       // Whoever logs in is nobody yet.
       if (!operation || operation.security?.length === 0) continue;
       const role = neededRole(method.toUpperCase(), path);
-      operation.description = `Needs the role ${role}.`;
+      operation.description = [operation.description, `Needs the role ${role}.`].filter(Boolean).join(' ');
       operation.responses = {
         ...operation.responses,
         401: refusal('Nobody is logged in, or the token is not known'),

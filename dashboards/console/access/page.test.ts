@@ -15,7 +15,7 @@ const textOf = (accounts: [string, Role][]): string =>
   }, '');
 
 test('log in, see what the role may do, be put out', { timeout: 300_000 }, async () => {
-  await using yard = await TestConsole.create();
+  const yard = await TestConsole.create();
   const both: [string, Role][] = [
     ['vic', 'viewer'],
     ['ola', 'operator'],
@@ -71,5 +71,6 @@ test('log in, see what the role may do, be put out', { timeout: 300_000 }, async
     expect(errors.filter((error) => !/40[13] \((Unauthorized|Forbidden)\)/.test(error))).toEqual([]);
   } finally {
     await browser.close();
+    await yard.end();
   }
 });
