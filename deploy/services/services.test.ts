@@ -108,7 +108,7 @@ describe.skipIf(missing.length > 0)('deploy/services', () => {
     expect(await call('down')).toEqual({ code: 0, out: '', err: '' });
   });
 
-  it('names a taken port and what to do, and starts nothing', async () => {
+  it('names a taken port and what to do, and starts nothing', { timeout: 60_000 }, async () => {
     const port = await freePort();
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve));
@@ -138,7 +138,7 @@ describe('what is missing', () => {
     ),
   );
 
-  it('is a failure in CI and a note elsewhere', async () => {
+  it('is a failure in CI and a note elsewhere', { timeout: 60_000 }, async () => {
     const env = { PATH: await toolbox(tools), BANKSMAN_SERVICES_CACHE: join(folder, 'cache') };
     const note = await call('install', [], { ...env, CI: '' });
     expect(note).toMatchObject({ code: 0, out: '' });
@@ -148,7 +148,7 @@ describe('what is missing', () => {
     expect(await call('install', [], { ...env, CI: 'true' })).toMatchObject({ code: 1 });
   });
 
-  it('is tried twice where a download fails, then told with what to do', async () => {
+  it('is tried twice where a download fails, then told with what to do', { timeout: 60_000 }, async () => {
     const tries = join(folder, 'tries');
     const env = {
       BANKSMAN_SERVICES_CACHE: join(folder, 'cache'),
