@@ -68,7 +68,7 @@ export async function incidents(options: IncidentsOptions): Promise<number> {
   }
   if (found.length === 0) process.stdout.write('no incidents\n');
   // Silence of something that does not run must not be taken for safety.
-  if (!(await isRunning(config.data_dir))) {
+  if (!(await isRunning(config))) {
     process.stderr.write('banksman up does not run for this site file: nobody looks now\n');
   }
   const paint = painter(wantsColor(process.stdout, process.env));

@@ -1,14 +1,40 @@
 import { connect } from 'node:net';
+import type { SiteConfig } from '../config/site.ts';
 import { busSocketPath } from '../runtime/bus/local/paths.ts';
+import { openBus } from '../runtime/bus/open.ts';
+import { AGENT_SILENT_MS } from '../runtime/fleet/roster.ts';
+import { silentLogger } from '../runtime/log.ts';
+import { parseMessage } from '../runtime/messages/schemas.ts';
+import { TOPICS } from '../runtime/messages/topics.ts';
+import { busAddressOf } from './role.ts';
 
-/** Whether a `banksman up` of this data folder answers. */
-export function isRunning(dataDir: string): Promise<boolean> {
+/** Whether a `banksman up` of this data folder answers; in a fleet, whether an agent of this site speaks. */
+export async function isRunning(config: SiteConfig): Promise<boolean> {
+  return config.bus.type === 'kafka' ? agentSpeaks(config) : answers(busSocketPath(config.data_dir));
+}
+
+function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(busSocketPath(dataDir));
+    const socket = connect(path);
     socket.once('connect', () => {
       socket.destroy();
       resolve(true);
     });
     socket.once('error', () => resolve(false));
   });
+}
+
+/** @throws BanksmanError BUS_UNREACHABLE, BUS_UNAUTHORIZED, BUS_TLS, BUS_TOPIC_MISSING */
+async function agentSpeaks(config: SiteConfig): Promise<boolean> {
+  const options = { clientId: 'banksman-cli', log: silentLogger, onLost: () => undefined };
+  const bus = await openBus(busAddressOf(config), options);
+  try {
+    const signal = AbortSignal.timeout(AGENT_SILENT_MS);
+    for await (const message of bus.tail(TOPICS.agents.name, 'latest', { signal })) {
+      if (message.value !== null && parseMessage('agents.v1', message).site === config.site) return true;
+    }
+    return false;
+  } finally {
+    await bus.close();
+  }
 }

@@ -12,7 +12,7 @@ import { isRunning } from './running.ts';
 /** Every camera of the site file with its state. @returns 0, or 1 while `up` does not run. */
 export async function status(options: { config: string; json?: boolean }): Promise<number> {
   const { config, configHash } = await loadOrThrow(options.config);
-  const running = await isRunning(config.data_dir);
+  const running = await isRunning(config);
   const state = await openStateReader(config.state, config.data_dir);
   const now = Date.now();
   const [live, open] = await Promise.all([
