@@ -7,20 +7,24 @@ import { stateStoreCompliance } from './compliance.ts';
 import { EmbeddedStateReader, EmbeddedStateStore } from './embedded.ts';
 import { at, sampleCoverage, sampleIncident } from './samples.ts';
 
-stateStoreCompliance('embedded', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'banksman-state-'));
-  const store = new EmbeddedStateStore(folder);
-  const reader = new EmbeddedStateReader(folder);
-  return {
-    store,
-    reader,
-    async cleanUp() {
-      await reader.close();
-      await store.close();
-      await rm(folder, { recursive: true });
-    },
-  };
-});
+stateStoreCompliance(
+  'embedded',
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'banksman-state-'));
+    const store = new EmbeddedStateStore(folder);
+    const reader = new EmbeddedStateReader(folder);
+    return {
+      store,
+      reader,
+      async cleanUp() {
+        await reader.close();
+        await store.close();
+        await rm(folder, { recursive: true });
+      },
+    };
+  },
+  'one',
+);
 
 describe('EmbeddedStateStore', () => {
   let folder: string;

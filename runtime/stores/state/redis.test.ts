@@ -29,20 +29,28 @@ describe('one server', () => {
   const server = new RedisServer();
   beforeAll(() => server.start(), 60_000);
   afterAll(() => server.stop());
-  stateStoreCompliance('redis', async () => {
-    const options = redisOptions({ url: server.url, ...own() });
-    return underTest(options);
-  });
+  stateStoreCompliance(
+    'redis',
+    async () => {
+      const options = redisOptions({ url: server.url, ...own() });
+      return underTest(options);
+    },
+    'several',
+  );
 });
 
 describe('a cluster of three', () => {
   const cluster = new RedisCluster();
   beforeAll(() => cluster.start(), 120_000);
   afterAll(() => cluster.stop());
-  stateStoreCompliance('redis cluster', async () => {
-    const options = redisOptions({ cluster_nodes: cluster.urls, ...own() });
-    return underTest(options);
-  });
+  stateStoreCompliance(
+    'redis cluster',
+    async () => {
+      const options = redisOptions({ cluster_nodes: cluster.urls, ...own() });
+      return underTest(options);
+    },
+    'several',
+  );
 
   it('spreads cameras over its nodes', async () => {
     expect(await Promise.all(cluster.nodes.map(async (node) => Number(await node.command('DBSIZE')) > 0))).toEqual(
