@@ -19,8 +19,9 @@
 import { parseArgs } from 'node:util';
 import type { Bus } from '../runtime/bus/types.ts';
 import { IngestFleet } from '../test/fleet/ingest_fleet.ts';
-import { type Kind, reached } from './fleet/child.ts';
+import type { Kind } from './fleet/child.ts';
 import { type BenchChild, BenchCluster } from './fleet/cluster.ts';
+import { reached } from './fleet/keys.ts';
 import { connect, FrameLoad, replicas } from './fleet/load.ts';
 
 const FRAME_BYTES = 50_000;

@@ -3,7 +3,7 @@ import { Consumer as PlatformaticConsumer } from '@platformatic/kafka';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { connectKafkaBus } from '../../runtime/bus/kafka/connect.ts';
 import type { KafkaOptions } from '../../runtime/bus/kafka/link.ts';
-import { partitionOf } from '../../runtime/bus/murmur2.ts';
+import { KEYS } from './keys.ts';
 
 export type Kind = 'ours' | 'ours-kafkajs' | 'kafkajs' | 'kip848';
 
@@ -21,15 +21,13 @@ export interface Cost {
 
 export type Report = { ready: true } | { done: Cost } | { came: [partition: number, atMs: number][] };
 
-const KEYS = Array.from({ length: 96 }, (_, index) => `yard/cam-${index}`);
 /** Deliveries are told in bundles, so that telling costs little. */
 const TELL_MS = 20;
 const HEARTBEAT_MS = 1_000;
 
-const { address, prefix, partitions } = JSON.parse(process.argv[2] ?? '{}') as {
+const { address, prefix } = JSON.parse(process.argv[2] ?? '{}') as {
   address: string;
   prefix: string;
-  partitions: number;
 };
 
 const say = (report: Report): void => void process.send?.(report);
@@ -143,11 +141,6 @@ function range(from: number, to: number): number[] {
 
 function key(number: number): string {
   return KEYS[number % KEYS.length] ?? '';
-}
-
-/** Partitions that the keys reach, so that the parent knows which to expect records of. */
-export function reached(of = partitions): Set<number> {
-  return new Set(KEYS.map((each) => partitionOf(each, of)));
 }
 
 if (process.send) {

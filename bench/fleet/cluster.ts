@@ -31,7 +31,7 @@ export class BenchCluster {
   }
 
   child(prefix: string): BenchChild {
-    return new BenchChild({ address: this.server.address, prefix, partitions: this.#partitions });
+    return new BenchChild({ address: this.server.address, prefix });
   }
 
   async stop(): Promise<void> {
