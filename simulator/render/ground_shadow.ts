@@ -83,14 +83,18 @@ export class GroundShadows {
       if (iz[a] === 0 || iz[b] === 0 || iz[c] === 0 || (mesh.z[a] as number) > ceiling) continue;
       const ax = sx[a] as number;
       const ay = sy[a] as number;
+      const bx = sx[b] as number;
+      const by = sy[b] as number;
+      const cx = sx[c] as number;
+      const cy = sy[c] as number;
       // One of the two sides of a closed body is enough.
-      if (((sx[b] as number) - ax) * ((sy[c] as number) - ay) >= ((sx[c] as number) - ax) * ((sy[b] as number) - ay))
-        continue;
+      if ((bx - ax) * (cy - ay) >= (cx - ax) * (by - ay)) continue;
       fillNearest(vertices, a, b, c, drawn, 0, false);
-      if (ax < left) left = ax;
-      if (ax > right) right = ax;
-      if (ay < top) top = ay;
-      if (ay > bottom) bottom = ay;
+      // All that is drawn is taken out again below: none of it may lie outside.
+      left = Math.min(left, ax, bx, cx);
+      right = Math.max(right, ax, bx, cx);
+      top = Math.min(top, ay, by, cy);
+      bottom = Math.max(bottom, ay, by, cy);
       if ((iz[a] as number) > near) near = iz[a] as number;
     }
     if (right < left) return;

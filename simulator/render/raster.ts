@@ -41,6 +41,7 @@ export class Rasteriser {
   readonly #paint = new Float64Array(9);
   readonly #cutting = new Int32Array(8);
   #stamp = 0;
+  #counts = true;
 
   constructor(view: View) {
     this.#view = view;
@@ -49,8 +50,12 @@ export class Rasteriser {
     this.#partCovered = new Uint32Array(view.width * view.height);
   }
 
-  /** Draws what `view` last projected; parts get ids `id`, `id + 1`, …. Every part's coverage is counted. */
-  draw(mesh: Mesh, layer: Layer, id: number, coverage: Coverage): void {
+  /**
+   * Draws what `view` last projected; parts get ids `id`, `id + 1`, …. Every part's coverage is counted; without
+   * `counts` its extent alone.
+   */
+  draw(mesh: Mesh, layer: Layer, id: number, coverage: Coverage, counts = true): void {
+    this.#counts = counts;
     const { samples, extent } = coverage;
     samples.fill(0);
     for (let i = 0; i < extent.length; i += 4) {
@@ -231,6 +236,7 @@ export class Rasteriser {
     const stamp = this.#stamp;
     const partStamp = stamp + part;
     const own = id + part;
+    const counts = this.#counts;
     const { samples, extent } = coverage;
     let count = 0;
     let partCount = 0;
@@ -261,13 +267,15 @@ export class Rasteriser {
       let blue = b0 + bdx * dx + bdy * dy;
       const end = row * width + to;
       for (let i = row * width + from; i < end; i++) {
-        if (whole[i] !== stamp) {
-          whole[i] = stamp;
-          count++;
-        }
-        if (part !== 0 && partial[i] !== partStamp) {
-          partial[i] = partStamp;
-          partCount++;
+        if (counts) {
+          if (whole[i] !== stamp) {
+            whole[i] = stamp;
+            count++;
+          }
+          if (part !== 0 && partial[i] !== partStamp) {
+            partial[i] = partStamp;
+            partCount++;
+          }
         }
         if (z > (depth[i] as number)) {
           depth[i] = z;

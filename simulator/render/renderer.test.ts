@@ -4,6 +4,7 @@ import type { TruthObject } from '../truth.ts';
 import type { Furniture } from '../world/furniture.ts';
 import { CLEAR, type PersonState, type SitePlan, type VehicleState } from '../world/types.ts';
 import { SceneRenderer } from './renderer.ts';
+import { WIND_STEP_S } from './wind.ts';
 
 const CAMERA: CameraModel = {
   id: 'test',
@@ -181,6 +182,46 @@ test('a frame does not depend on what was drawn before it', () => {
     expect(Buffer.compare(Buffer.from(fresh.render(actors, conditions, 4).pixels), used[k] ?? Buffer.alloc(0))).toBe(0);
   }
   expect(Buffer.compare(used[0] ?? Buffer.alloc(0), used[1] ?? Buffer.alloc(0))).not.toBe(0);
+}, 60_000);
+
+test('a frame in the wind does not depend on what was drawn before it', () => {
+  const furniture: Furniture[] = [
+    CONTAINER,
+    { kind: 'tree', at: { x: 27, y: 18 }, heading: 0, size: { lengthM: 3, widthM: 3, heightM: 5 } },
+    { kind: 'tarpaulin', at: { x: 33, y: 18 }, heading: 0, size: { lengthM: 4, widthM: 0.2, heightM: 2 } },
+  ];
+  const among = [person('a', 28, 17), FORKLIFT];
+  const dark = { ...CLEAR, night: 3, sway: 2 };
+  const used = new SceneRenderer(PLAN, CAMERA, { seed: 1, furniture });
+  const draw = (renderer: SceneRenderer, conditions: typeof CLEAR, t: number): string => {
+    const { pixels, objects } = renderer.render(among, conditions, t);
+    return `${Buffer.from(pixels).toString('latin1')} ${JSON.stringify(objects)}`;
+  };
+  for (const conditions of [{ ...CLEAR, sway: 2 }, { ...CLEAR, sway: 1, clouds: 2 }, dark]) {
+    for (const [t, before] of [
+      [4, 3.9],
+      [4.1, 4],
+      [4.3, 4.2],
+    ] as const) {
+      used.render([person('b', 27, 17)], before === 4 ? conditions : CLEAR, before);
+      used.render([], conditions, before);
+      const fresh = new SceneRenderer(PLAN, CAMERA, { seed: 1, furniture });
+      expect(draw(used, conditions, t) === draw(fresh, conditions, t)).toBe(true);
+    }
+  }
+}, 120_000);
+
+test('leaves and cloth move, and nothing of them is left in still air', () => {
+  const furniture: Furniture[] = [
+    { kind: 'tree', at: { x: 27, y: 18 }, heading: 0, size: { lengthM: 3, widthM: 3, heightM: 5 } },
+  ];
+  const renderer = new SceneRenderer(PLAN, CAMERA, { seed: 1, furniture });
+  const still = Buffer.from(renderer.render([], CLEAR, 0).pixels);
+  const windy = { ...CLEAR, sway: 3 };
+  const first = Buffer.from(renderer.render([], windy, 0).pixels);
+  const later = Buffer.from(renderer.render([], windy, WIND_STEP_S).pixels);
+  expect(Buffer.compare(first, later)).not.toBe(0);
+  expect(Buffer.compare(Buffer.from(renderer.render([], CLEAR, 1).pixels), still)).toBe(0);
 }, 60_000);
 
 test('nothing is left of those who went', () => {

@@ -17,14 +17,13 @@ import { type Light, lightOf } from './light.ts';
 import { isSunlit, LitScene, mean4, type Touch } from './lit_scene.ts';
 import { Mesh } from './mesh.ts';
 import { addPerson } from './person.ts';
-import { addTarpaulin } from './props.ts';
 import { type Coverage, type Layer, makeCoverage, PARTS, Rasteriser } from './raster.ts';
 import { GROUND, type LampAt, lampsOf, Scene } from './scene.ts';
 import { PIXELS, SAMPLES, TILE, Tiles } from './tiles.ts';
-import { TWIG_VERTICES, WindyTree } from './tree.ts';
 import { truthOf } from './truth_of.ts';
 import { addVehicle } from './vehicles.ts';
 import { View } from './view.ts';
+import { SCENERY_ID, Wind } from './wind.ts';
 
 /** Samples a pixel is made of, along each side. */
 export const SUPERSAMPLING = 2;
@@ -33,8 +32,6 @@ const MAX_VERTICES = 9000;
 const MAX_TRIANGLES = 9000;
 /** More actors in a picture than this are not drawn. */
 const MAX_ACTORS = 200;
-/** Id of leaves and cloth: not an actor's, and no ground. */
-const SCENERY_ID = 0xffff;
 /** People nearer than this get more sides, metres. */
 const FINE_M = 17;
 /** Share of a light that the shadow of an actor takes. */
@@ -70,8 +67,6 @@ export class SceneRenderer {
   readonly #actorLight: ActorLight;
   readonly #inside: InsideShare;
   readonly #coverages: Coverage[] = [];
-  /** As many as stand on the site. */
-  readonly #trees = new Map<Furniture, WindyTree>();
   readonly #visible = new Int32Array(PARTS * MAX_ACTORS + 1);
   readonly #pixels: Int32Array;
   readonly #bytes: Uint8ClampedArray;
@@ -79,6 +74,7 @@ export class SceneRenderer {
   #still: LitScene | null = null;
   #bare: LitScene | null = null;
   #shown: LitScene | null = null;
+  #wind: Wind | null = null;
 
   constructor(plan: SitePlan, camera: CameraModel, options: RenderOptions) {
     this.camera = camera;
@@ -104,9 +100,10 @@ export class SceneRenderer {
     const light = lightOf(conditions, t, this.#seed);
     const lit = this.#sceneFor(conditions.sway > 0);
     if (!this.#keepScene) lit.forget();
-    this.#restore(lit, lit.light(light));
+    const isNew = lit.light(light);
     this.#actorLight.set(light, lit.scene, headlightsOf(actors, light));
-    if (conditions.sway > 0) this.#drawSwaying(conditions.sway, t);
+    const wind = conditions.sway > 0 ? this.#blow(conditions.sway, t, lit, isNew) : null;
+    this.#restore(lit, isNew, wind);
     const drawn: ActorState[] = [];
     for (const actor of actors) {
       if (
@@ -141,21 +138,37 @@ export class SceneRenderer {
     return this.#still;
   }
 
-  /** Puts the still scene back where the last frame drew over it. */
-  #restore(lit: LitScene, isNew: boolean): void {
-    const { iz, id } = this.#layer;
+  #blow(sway: number, t: number, lit: LitScene, isNew: boolean): Wind {
+    const isFirst = this.#wind === null;
+    this.#wind ??= new Wind(this.#view, this.#rasteriser, this.#mesh, this.#seed);
+    const swaying = this.#furniture.filter(
+      (item) => (item.kind === 'tree' || item.kind === 'tarpaulin') && this.#isNear(item, item.size.heightM),
+    );
+    this.#wind.blow(swaying, sway, t, lit, isNew || isFirst, this.#actorLight, this.#tiles);
+    return this.#wind;
+  }
+
+  /** Puts back what is behind the actors where the last frame drew over it, or the wind moved it. */
+  #restore(lit: LitScene, isNew: boolean, wind: Wind | null): void {
+    const { colour, iz, id } = this.#layer;
     const { marked, columns, rows } = this.#tiles;
+    const behind = wind?.pixels ?? lit.pixels;
+    const behindIz = wind?.layer.iz ?? lit.scene.iz;
     if (this.#shown !== lit) {
       this.#shown = lit;
-      iz.set(lit.scene.iz);
+      iz.set(behindIz);
       id.fill(0);
-      this.#pixels.set(lit.pixels);
+      if (wind !== null) {
+        id.set(wind.layer.id);
+        colour.set(wind.layer.colour);
+      }
+      this.#pixels.set(behind);
       this.#shadows.direct.fill(0);
       this.#shadows.sky.fill(0);
       marked.fill(0);
       return;
     }
-    if (isNew) this.#pixels.set(lit.pixels);
+    if (isNew) this.#pixels.set(behind);
     const { width, height } = this.camera;
     const wide = 2 * width;
     const pixels = this.#pixels;
@@ -169,17 +182,18 @@ export class SceneRenderer {
         const bottom = Math.min(height, (row + 1) * TILE);
         for (let y = row * TILE; y < bottom; y++) {
           for (let i = y * width + column * TILE; i < y * width + right; i++) {
-            pixels[i] = lit.pixels[i] as number;
+            pixels[i] = behind[i] as number;
             direct[i] = 0;
             sky[i] = 0;
           }
         }
         if ((mark & SAMPLES) === 0) continue;
         for (let y = 2 * row * TILE; y < 2 * bottom; y++) {
-          for (let i = y * wide + 2 * column * TILE; i < y * wide + 2 * right; i++) {
-            iz[i] = lit.scene.iz[i] as number;
-            id[i] = 0;
-          }
+          const from = y * wide + 2 * column * TILE;
+          const to = y * wide + 2 * right;
+          for (let i = from; i < to; i++) iz[i] = behindIz[i] as number;
+          if (wind === null) id.fill(0, from, to);
+          else putBack(wind.layer, this.#layer, from, to);
         }
       }
     }
@@ -212,38 +226,11 @@ export class SceneRenderer {
     coverage.inside.fill(1);
     const isSeen = (coverage.samples[0] as number) > 0;
     if (isSeen) {
-      this.#markExtent(coverage);
+      this.#tiles.markSamples(coverage.extent);
       this.#inside.measure(mesh, coverage);
     }
     this.#shadows.add(mesh, groundZ, isSunlit(light) ? null : this.#lampFor(actor));
     return isSeen;
-  }
-
-  #markExtent({ extent }: Coverage): void {
-    const [left, top, right, bottom] = extent as unknown as [number, number, number, number];
-    if (right >= left) this.#tiles.mark(left >> 1, top >> 1, (right >> 1) + 1, (bottom >> 1) + 1, SAMPLES);
-  }
-
-  #drawSwaying(sway: number, t: number): void {
-    this.#coverages[0] ??= makeCoverage();
-    const coverage = this.#coverages[0] as Coverage;
-    for (const item of this.#furniture) {
-      if ((item.kind !== 'tree' && item.kind !== 'tarpaulin') || !this.#isNear(item, item.size.heightM)) continue;
-      const mesh = this.#mesh.clear();
-      if (item.kind === 'tree') {
-        const tree = this.#trees.get(item) ?? new WindyTree(item, this.#seed);
-        this.#trees.set(item, tree);
-        tree.blow(sway, t, mesh);
-        this.#view.project(tree.crown);
-        this.#actorLight.shine(tree.crown, 0, true, TWIG_VERTICES);
-        this.#rasteriser.drawFlat(tree.crown, this.#layer, SCENERY_ID, coverage.extent);
-        this.#markExtent(coverage);
-      } else addTarpaulin(mesh, item, sway, t);
-      this.#view.project(mesh);
-      this.#actorLight.shine(mesh, 0, true);
-      this.#rasteriser.draw(mesh, this.#layer, SCENERY_ID, coverage);
-      this.#markExtent(coverage);
-    }
   }
 
   /** The lamp that throws an actor's shadow at night. */
@@ -291,19 +278,20 @@ export class SceneRenderer {
             const ja = id[j] as number;
             const jb = id[j + 1] as number;
             const isTouched = direct[o] !== 0 || sky[o] !== 0 || hasBeams;
-            if ((ia | ib | ja | jb) === 0) {
-              // The still scene's pixel is there already.
+            const all = ia | ib | ja | jb;
+            if ((all & ~SCENERY_ID) === 0) {
+              // What is behind the actors is there already.
               if (!isTouched) continue;
-              if (!hasBeams && isGround(albedo, i, j)) {
+              if (all === 0 && !hasBeams && isGround(albedo, i, j)) {
                 this.#touchWith(direct[o] as number, sky[o] as number, bySun);
                 pixels[o] = inProportion(pixels[o] as number, lit.colour(i), lit.touched(i, this.#touch));
                 continue;
               }
             } else {
-              if (ia !== SCENERY_ID) visible[ia] = (visible[ia] as number) + 1;
-              if (ib !== SCENERY_ID) visible[ib] = (visible[ib] as number) + 1;
-              if (ja !== SCENERY_ID) visible[ja] = (visible[ja] as number) + 1;
-              if (jb !== SCENERY_ID) visible[jb] = (visible[jb] as number) + 1;
+              count(visible, ia);
+              count(visible, ib);
+              count(visible, ja);
+              count(visible, jb);
             }
             let a = ia === 0 ? lit.colour(i) : (colour[i] as number);
             let b = ib === 0 ? lit.colour(i + 1) : (colour[i + 1] as number);
@@ -367,4 +355,18 @@ function inProportion(pixel: number, was: number, is: number): number {
 function headlightsOf(actors: readonly ActorState[], light: Light): VehicleState[] {
   if (light.sun[1] > 0.35) return [];
   return actors.filter((actor): actor is VehicleState => actor.kind !== 'person' && actor.hasHeadlights);
+}
+
+/** Samples of nobody go where nobody looks. */
+function count(visible: Int32Array, id: number): void {
+  const whose = id & ~SCENERY_ID;
+  visible[whose] = (visible[whose] as number) + 1;
+}
+
+function putBack(behind: Layer, into: Layer, from: number, to: number): void {
+  for (let i = from; i < to; i++) {
+    const id = behind.id[i] as number;
+    into.id[i] = id;
+    if (id !== 0) into.colour[i] = behind.colour[i] as number;
+  }
 }

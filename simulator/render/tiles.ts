@@ -35,4 +35,10 @@ export class Tiles {
       }
     }
   }
+
+  /** Marks an extent in samples, ends included, 2×2 a pixel; one that ends before 0 is empty. */
+  markSamples(extent: Int32Array): void {
+    const [left, top, right, bottom] = extent as unknown as [number, number, number, number];
+    if (right >= left) this.mark(left >> 1, top >> 1, (right >> 1) + 1, (bottom >> 1) + 1, SAMPLES);
+  }
 }

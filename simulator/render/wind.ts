@@ -1,0 +1,150 @@
+import type { Furniture } from '../world/furniture.ts';
+import type { ActorLight } from './actor_light.ts';
+import { type LitScene, mean4 } from './lit_scene.ts';
+import type { Mesh } from './mesh.ts';
+import { addTarpaulin } from './props.ts';
+import { type Coverage, type Layer, makeCoverage, type Rasteriser } from './raster.ts';
+import { SAMPLES, TILE, Tiles } from './tiles.ts';
+import { TWIG_VERTICES, WindyTree } from './tree.ts';
+import type { View } from './view.ts';
+
+/** Id of leaves and cloth: the bit that no actor's id has. */
+export const SCENERY_ID = 0x8000;
+/** Leaves and cloth move in steps of this many seconds: more often is not seen, and costs as much as people do. */
+export const WIND_STEP_S = 0.2;
+
+/** The still scene without what sways, and before it leaves and cloth as the wind has them. */
+export class Wind {
+  readonly layer: Layer;
+  readonly pixels: Int32Array;
+  readonly #width: number;
+  readonly #height: number;
+  readonly #seed: number;
+  readonly #view: View;
+  readonly #rasteriser: Rasteriser;
+  readonly #mesh: Mesh;
+  readonly #tiles: Tiles;
+  readonly #trees = new Map<Furniture, WindyTree>();
+  readonly #coverage: Coverage = makeCoverage();
+  #step = Number.NaN;
+  #sway = 0;
+  #hadBeams = false;
+
+  constructor(view: View, rasteriser: Rasteriser, mesh: Mesh, seed: number) {
+    this.#view = view;
+    this.#rasteriser = rasteriser;
+    this.#mesh = mesh;
+    this.#seed = seed;
+    this.#width = view.width / 2;
+    this.#height = view.height / 2;
+    const size = view.width * view.height;
+    this.layer = { colour: new Int32Array(size), iz: new Float32Array(size), id: new Uint16Array(size) };
+    this.pixels = new Int32Array(size / 4);
+    this.#tiles = new Tiles(this.#width, this.#height);
+  }
+
+  /**
+   * Draws `items` as they are at `t` where they are not yet: nothing is done within a step of the wind while neither
+   * the light changed (`isNew`) nor headlights play over the leaves. Tiles that changed are marked in `changed`.
+   */
+  blow(
+    items: readonly Furniture[],
+    sway: number,
+    t: number,
+    lit: LitScene,
+    isNew: boolean,
+    light: ActorLight,
+    changed: Tiles,
+  ): void {
+    const step = Math.floor(t / WIND_STEP_S + 1e-6);
+    const hasBeams = light.beams.length > 0;
+    if (step === this.#step && sway === this.#sway && !isNew && !hasBeams && !this.#hadBeams) return;
+    this.#hadBeams = hasBeams;
+    if (Number.isNaN(this.#step)) this.layer.iz.set(lit.scene.iz);
+    this.#step = step;
+    this.#sway = sway;
+    if (isNew) this.pixels.set(lit.pixels);
+    this.#clear(lit, changed);
+    for (const item of items) this.#draw(item, sway, step * WIND_STEP_S, light);
+    this.#resolve(lit, changed);
+  }
+
+  #clear(lit: LitScene, changed: Tiles): void {
+    const { iz, id } = this.layer;
+    const { marked, columns } = this.#tiles;
+    const width = this.#width;
+    for (let tile = 0; tile < marked.length; tile++) {
+      if (marked[tile] === 0) continue;
+      marked[tile] = 0;
+      changed.marked[tile] = SAMPLES;
+      const left = (tile % columns) * TILE;
+      const top = Math.floor(tile / columns) * TILE;
+      const right = Math.min(width, left + TILE);
+      const bottom = Math.min(this.#height, top + TILE);
+      for (let y = top; y < bottom; y++) {
+        for (let i = y * width + left; i < y * width + right; i++) this.pixels[i] = lit.pixels[i] as number;
+      }
+      for (let y = 2 * top; y < 2 * bottom; y++) {
+        for (let i = 2 * (y * width + left); i < 2 * (y * width + right); i++) {
+          iz[i] = lit.scene.iz[i] as number;
+          id[i] = 0;
+        }
+      }
+    }
+  }
+
+  #draw(item: Furniture, sway: number, t: number, light: ActorLight): void {
+    const view = this.#view;
+    const mesh = this.#mesh.clear();
+    if (item.kind === 'tree') {
+      const tree = this.#trees.get(item) ?? new WindyTree(item, this.#seed);
+      this.#trees.set(item, tree);
+      tree.blow(sway, t, mesh);
+      view.project(tree.crown);
+      light.shine(tree.crown, 0, true, TWIG_VERTICES);
+      this.#rasteriser.drawFlat(tree.crown, this.layer, SCENERY_ID, this.#coverage.extent);
+      this.#mark();
+    } else addTarpaulin(mesh, item, sway, t);
+    view.project(mesh);
+    light.shine(mesh, 0, true);
+    this.#rasteriser.draw(mesh, this.layer, SCENERY_ID, this.#coverage, false);
+    this.#mark();
+  }
+
+  #mark(): void {
+    this.#tiles.markSamples(this.#coverage.extent);
+  }
+
+  #resolve(lit: LitScene, changed: Tiles): void {
+    const { colour, id } = this.layer;
+    const { marked, columns } = this.#tiles;
+    const { pixels } = this;
+    const width = this.#width;
+    const wide = 2 * width;
+    for (let tile = 0; tile < marked.length; tile++) {
+      if (marked[tile] === 0) continue;
+      changed.marked[tile] = SAMPLES;
+      const left = (tile % columns) * TILE;
+      const top = Math.floor(tile / columns) * TILE;
+      const right = Math.min(width, left + TILE);
+      const bottom = Math.min(this.#height, top + TILE);
+      for (let y = top; y < bottom; y++) {
+        let i = 2 * (y * wide + left);
+        for (let o = y * width + left; o < y * width + right; o++, i += 2) {
+          const j = i + wide;
+          const ia = id[i] as number;
+          const ib = id[i + 1] as number;
+          const ja = id[j] as number;
+          const jb = id[j + 1] as number;
+          if ((ia | ib | ja | jb) === 0) continue;
+          pixels[o] = mean4(
+            ia === 0 ? lit.colour(i) : (colour[i] as number),
+            ib === 0 ? lit.colour(i + 1) : (colour[i + 1] as number),
+            ja === 0 ? lit.colour(j) : (colour[j] as number),
+            jb === 0 ? lit.colour(j + 1) : (colour[j + 1] as number),
+          );
+        }
+      }
+    }
+  }
+}
