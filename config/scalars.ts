@@ -105,6 +105,15 @@ export const user = z
   )
   .transform((value): SecretRef => (REFERENCE.test(value) ? reference(value) : { text: value }));
 
+/** How a client of a server trusts it and shows who it is. @param asker who wants to see a certificate. */
+export const clientTls = (asker: string) =>
+  z.strictObject({
+    verify: z.boolean().describe('Refuse a certificate that nobody vouches for.').default(true),
+    ca_file: text.nullable().describe('Authority of your own, PEM.').default(null),
+    cert_file: text.nullable().describe(`Certificate of this client, PEM, where ${asker} for one.`).default(null),
+    key_file: text.nullable().describe('Its key, PEM.').default(null),
+  });
+
 /** `daily`, `mon-fri`, `sat`, or a list of these; becomes day numbers, 0 = Sunday. */
 export const days = z
   .union([z.string(), z.array(z.string())], {

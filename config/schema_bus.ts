@@ -1,6 +1,6 @@
 /** What carries records between stages. */
 import { z } from 'zod';
-import { byteSize, refusal, restarts, seconds, secret, text, user } from './scalars.ts';
+import { byteSize, clientTls, refusal, restarts, seconds, secret, text, user } from './scalars.ts';
 import { isHttpUrl } from './urls.ts';
 
 /** `HOST:PORT`, an IPv6 address in brackets. */
@@ -29,16 +29,7 @@ const kafka = z
       .refine((value) => PREFIX.test(value), refusal('must be letters, digits, dots, dashes or underscores'))
       .describe('Before the name of every topic and group; fleets with different ones can share a cluster.')
       .default('banksman.'),
-    tls: z
-      .strictObject({
-        verify: z.boolean().describe('Refuse a certificate that nobody vouches for.').default(true),
-        ca_file: text.nullable().describe('Authority of your own, PEM.').default(null),
-        cert_file: text
-          .nullable()
-          .describe('Certificate of this client, PEM, where brokers ask for one.')
-          .default(null),
-        key_file: text.nullable().describe('Its key, PEM.').default(null),
-      })
+    tls: clientTls('brokers ask')
       .optional()
       .describe('TLS, `{}` with the authorities of the system. Files are read at each connection. Default: none.'),
     sasl: z

@@ -1,7 +1,7 @@
 /** Where live state and the index of incidents are kept. */
 import { z } from 'zod';
 import { redisAddress } from '../runtime/stores/state/redis_options.ts';
-import { refusal, restarts, secret, text, user } from './scalars.ts';
+import { clientTls, refusal, restarts, secret, text, user } from './scalars.ts';
 import { urlHoldsSecret } from './urls.ts';
 
 /** Between the braces of a hash tag. */
@@ -48,18 +48,7 @@ const redis = z
     username: user.optional().describe('User of the access list. Default: the default user.'),
     password: secret.optional().describe('`${NAME}`: read when connecting.'),
     password_file: text.optional().describe('File that holds it instead.'),
-    tls: z
-      .strictObject({
-        verify: z.boolean().describe('Refuse a certificate that nobody vouches for.').default(true),
-        ca_file: text.nullable().describe('Authority of your own, PEM.').default(null),
-        cert_file: text
-          .nullable()
-          .describe('Certificate of this client, PEM, where the server asks for one.')
-          .default(null),
-        key_file: text.nullable().describe('Its key, PEM.').default(null),
-      })
-      .prefault({})
-      .describe('For `rediss://`.'),
+    tls: clientTls('the server asks').prefault({}).describe('For `rediss://`.'),
     prefix: z
       .string()
       .refine(
