@@ -1,73 +1,44 @@
 /** One machine of a fleet on real Kafka, Redis and S3: an incident goes through all of them, and through their deaths. */
+import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { stringify } from 'yaml';
 import type { KafkaSettings } from '../../runtime/bus/kafka/settings.ts';
-import type { Evidence, Incident } from '../../runtime/messages/types.ts';
-import { type RtspServer, startRtspServer } from '../../simulator/rtsp/server.ts';
-import { HAS_TEST_DATA, ONE_BY_ONE } from '../data.ts';
+import type { Incident } from '../../runtime/messages/types.ts';
+import { HAS_TEST_DATA } from '../data.ts';
 import { KafkaServer } from '../services/kafka.ts';
 import { RedisServer } from '../services/redis.ts';
 import { S3Server } from '../services/s3.ts';
 import { until } from '../wait.ts';
+import { Doorway } from './doorway.ts';
 import { Receiver } from './receiver.ts';
-import { banksman, type SiteObject, Up } from './up.ts';
-import { BusWatch, metricSum } from './watch_bus.ts';
+import { banksman, type SiteObject } from './up.ts';
+import { metricSum } from './watch_bus.ts';
 
 const LONG_MS = 120_000;
+
+/** As an operator does, from a site file that names the cluster. */
+async function makeTopics(dir: string, site: SiteObject): Promise<void> {
+  const file = `${dir}/site.yaml`;
+  await writeFile(file, stringify({ site: 'test', ...site }));
+  const before = await banksman(['topics', 'check', '-c', file]);
+  expect(before.code, before.stderr).toBe(1);
+  const applied = await banksman(['topics', 'apply', '--yes', '-c', file]);
+  expect(applied.code, applied.stderr).toBe(0);
+  const after = await banksman(['topics', 'check', '-c', file]);
+  expect(after.code, after.stdout).toBe(0);
+  expect(after.stdout).toContain('KIP-848');
+}
 
 describe.skipIf(!HAS_TEST_DATA)('a fleet of one machine', { timeout: 300_000 }, () => {
   const kafka = new KafkaServer();
   const redis = new RedisServer();
   const ops = new Receiver();
   let s3: S3Server;
-  let rtsp: RtspServer;
-  let up: Up;
-  let watch: BusWatch;
-  let incidents: Incident[];
-  let evidence: Evidence[];
-
-  const topics = { partitions: 4, replication: 1, frames_max_age_s: 300, frames_max_bytes: '200MB' };
-  const site = (): SiteObject => ({
-    detect: { workers: 1 },
-    bus: { type: 'kafka', kafka: { brokers: [kafka.address], topics } },
-    state: { store: 'redis', redis: { url: redis.url } },
-    evidence: { store: 's3', s3: { bucket: 'evidence', endpoint: s3.endpoint } },
-    cameras: { gate: { url: rtsp.url('/gate'), sampling: { active_fps: 5, width_px: 640 } } },
-    rules: [{ id: 'anybody', type: 'zone_entry', classes: ['person'], hold_s: 2, cool_down_s: 0 }],
-    alerts: { webhooks: [{ id: 'ops', url: ops.url }] },
-  });
+  let doorway: Doorway;
 
   beforeAll(async () => {
     [s3] = await Promise.all([S3Server.start(), kafka.start(), redis.start(), ops.start()]);
-    rtsp = await startRtspServer({
-      streams: [
-        {
-          path: '/gate',
-          source: {
-            kind: 'file',
-            scenes: {
-              empty: [{ file: ONE_BY_ONE, fromS: 0, toS: 5 }],
-              person: [{ file: ONE_BY_ONE, fromS: 30, toS: 34 }],
-            },
-            scene: 'empty',
-            encode: { width: 640, height: 360, fps: 10, keyInt: 10, bitrateKbps: 1000 },
-          },
-        },
-      ],
-    });
-    up = await Up.start(site(), {}, async (dir) => {
-      // As an operator does, from a site file that names the cluster.
-      const file = `${dir}/site.yaml`;
-      const { writeFile } = await import('node:fs/promises');
-      const { stringify } = await import('yaml');
-      await writeFile(file, stringify({ site: 'test', ...site() }));
-      const before = await banksman(['topics', 'check', '-c', file]);
-      expect(before.code, before.stderr).toBe(1);
-      const applied = await banksman(['topics', 'apply', '--yes', '-c', file]);
-      expect(applied.code, applied.stderr).toBe(0);
-      const after = await banksman(['topics', 'check', '-c', file]);
-      expect(after.code, after.stdout).toBe(0);
-      expect(after.stdout).toContain('KIP-848');
-    });
+    const topics = { partitions: 4, replication: 1, frames_max_age_s: 300 };
     const settings: KafkaSettings = {
       brokers: [kafka.address],
       client: 'kafkajs',
@@ -76,20 +47,27 @@ describe.skipIf(!HAS_TEST_DATA)('a fleet of one machine', { timeout: 300_000 }, 
       sasl: null,
       topics: { ...topics, frames_max_bytes: 200_000_000 },
     };
-    watch = await BusWatch.connect(up, { type: 'kafka', kafka: settings });
-    incidents = watch.follow('incidents.v1');
-    evidence = watch.follow('evidence.v1');
-    await until('the camera to be watched', async () => (await up.camera('gate')).watched, LONG_MS);
+    doorway = await Doorway.start({
+      site: {
+        bus: { type: 'kafka', kafka: { brokers: [kafka.address], topics: { ...topics, frames_max_bytes: '200MB' } } },
+        state: { store: 'redis', redis: { url: redis.url } },
+        evidence: { store: 's3', s3: { bucket: 'evidence', endpoint: s3.endpoint } },
+        alerts: { webhooks: [{ id: 'ops', url: ops.url }] },
+      },
+      prepare: makeTopics,
+      bus: { type: 'kafka', kafka: settings },
+      holdS: 2,
+      limitMs: LONG_MS,
+    });
   }, 300_000);
 
   afterAll(async () => {
-    await watch?.close();
-    await up?.[Symbol.asyncDispose]();
-    await Promise.all([rtsp?.stop(), ops.stop(), kafka[Symbol.asyncDispose](), redis.stop(), s3?.stop()]);
+    await doorway?.[Symbol.asyncDispose]();
+    await Promise.all([ops.stop(), kafka[Symbol.asyncDispose](), redis.stop(), s3?.stop()]);
   });
 
-  const newest = (): Incident | undefined => incidents.at(-1);
-  const of = (id: string): Incident[] => incidents.filter((one) => one.id === id);
+  const newest = (): Incident | undefined => doorway.incidents.at(-1);
+  const of = (id: string): Incident[] => doorway.incidents.filter((one) => one.id === id);
 
   /** Each revision once at the receiver (a crash may repeat one), and the last is the close. */
   function told(id: string): void {
@@ -100,13 +78,11 @@ describe.skipIf(!HAS_TEST_DATA)('a fleet of one machine', { timeout: 300_000 }, 
     expect(new Set(messages.map(({ key }) => key)).size).toBe(messages.length);
   }
 
-  async function visit(meanwhile: (id: string) => Promise<void>): Promise<string> {
+  /** One incident and no other comes of it, and all of it is told and kept. */
+  async function visit(meanwhile?: (id: string) => Promise<void>): Promise<string> {
+    const { incidents, evidence } = doorway;
     const from = incidents.length;
-    await rtsp.scene('/gate', 'person');
-    const { id } = await until('the incident to open', () => incidents[from], LONG_MS);
-    await meanwhile(id);
-    await rtsp.scene('/gate', 'empty');
-    await until('it to close', () => of(id).at(-1)?.state === 'closed', LONG_MS);
+    const { id } = await doorway.visit(meanwhile);
     expect(new Set(incidents.slice(from).map((one) => one.id))).toEqual(new Set([id]));
     await until('its messages', () =>
       ops.received.some(({ incident }) => incident.id === id && incident.transition === 'closed'),
@@ -117,7 +93,8 @@ describe.skipIf(!HAS_TEST_DATA)('a fleet of one machine', { timeout: 300_000 }, 
   }
 
   test('an incident is in Redis, in S3, and with whoever is to be told', async () => {
-    const id = await visit(async () => undefined);
+    const { up, evidence } = doorway;
+    const id = await visit();
     const found = await until('Redis to have it', async () => (await up.incidents()).find((one) => one.id === id));
     expect(found.state).toBe('closed');
     const snapshot = await until(
@@ -132,7 +109,7 @@ describe.skipIf(!HAS_TEST_DATA)('a fleet of one machine', { timeout: 300_000 }, 
   });
 
   test('Kafka killed in the middle of an incident: the same incident, nothing lost, no role ended', async () => {
-    const roles = () => (['sink', 'process', 'console', 'ingest'] as const).map((name) => up.role(name)?.pid);
+    const roles = () => (['sink', 'process', 'console', 'ingest'] as const).map((name) => doorway.up.role(name)?.pid);
     const before = roles();
     await visit(async (id) => {
       await kafka.kill();
@@ -145,9 +122,10 @@ describe.skipIf(!HAS_TEST_DATA)('a fleet of one machine', { timeout: 300_000 }, 
   });
 
   test('Redis and S3 killed in the middle of an incident: it is with both when they are back', async () => {
+    const { up } = doorway;
     const id = await visit(async () => {
       await Promise.all([redis.kill(), s3.kill()]);
-      await rtsp.scene('/gate', 'empty');
+      await doorway.camera.scene('/gate', 'empty');
       await until('it to close without them', () => newest()?.state === 'closed', LONG_MS);
       await Promise.all([redis.start(), s3.restart()]);
     });

@@ -2,15 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SiteView } from '../../dashboards/console/views.ts';
-import type { Incident } from '../../runtime/messages/types.ts';
-import { type RtspServer, startRtspServer } from '../../simulator/rtsp/server.ts';
-import { HAS_TEST_DATA, ONE_BY_ONE } from '../data.ts';
+import { HAS_TEST_DATA } from '../data.ts';
 import { residentBytes } from '../processes.ts';
 import { RedisServer } from '../services/redis.ts';
 import { until } from '../wait.ts';
+import { Doorway } from './doorway.ts';
 import { Receiver } from './receiver.ts';
-import { banksman, Up } from './up.ts';
-import { BusWatch, metricSum } from './watch_bus.ts';
+import { banksman } from './up.ts';
+import { metricSum } from './watch_bus.ts';
 
 const AWAY_MS = 60_000;
 const PASSWORD = 'correct horse battery staple';
@@ -18,87 +17,52 @@ const PASSWORD = 'correct horse battery staple';
 describe.skipIf(!HAS_TEST_DATA)('state in Redis', () => {
   const redis = new RedisServer({ password: PASSWORD });
   const receiver = new Receiver();
-  let server: RtspServer;
-  let up: Up;
-  let watch: BusWatch;
-  let incidents: Incident[];
+  let doorway: Doorway;
 
   beforeAll(async () => {
     await Promise.all([redis.start(), receiver.start()]);
-    server = await startRtspServer({
-      streams: [
-        {
-          path: '/gate',
-          source: {
-            kind: 'file',
-            scenes: {
-              empty: [{ file: ONE_BY_ONE, fromS: 0, toS: 5 }],
-              person: [{ file: ONE_BY_ONE, fromS: 30, toS: 34 }],
-            },
-            scene: 'empty',
-            encode: { width: 640, height: 360, fps: 10, keyInt: 10, bitrateKbps: 1000 },
-          },
-        },
-      ],
-    });
-    up = await Up.start(
-      {
-        detect: { workers: 1 },
-        cameras: { gate: { url: server.url('/gate'), sampling: { active_fps: 5, width_px: 640 } } },
-        rules: [{ id: 'anybody', type: 'zone_entry', classes: ['person'], hold_s: 1, cool_down_s: 0 }],
+    doorway = await Doorway.start({
+      site: {
         state: { store: 'redis', redis: { url: redis.url, password: '${REDIS_PASSWORD}' } },
         alerts: { webhooks: [{ id: 'ops', url: receiver.url }] },
       },
-      { REDIS_PASSWORD: PASSWORD },
-    );
-    watch = await BusWatch.connect(up);
-    incidents = watch.follow('incidents.v1');
-    await until('the camera to be watched', async () => /camera_watched\{camera="gate"\} 1/.test(await up.metrics()));
+      env: { REDIS_PASSWORD: PASSWORD },
+    });
   }, 180_000);
 
   afterAll(async () => {
-    await watch?.close();
-    await up?.[Symbol.asyncDispose]();
-    await Promise.all([server?.stop(), receiver.stop(), redis.stop()]);
+    await doorway?.[Symbol.asyncDispose]();
+    await Promise.all([receiver.stop(), redis.stop()]);
   });
-
-  /** Somebody comes and goes. @returns the incident's id. */
-  async function visit(): Promise<string> {
-    const known = new Set(incidents.map(({ id }) => id));
-    await server.scene('/gate', 'person');
-    const { id } = await until('an incident', () => incidents.find((one) => !known.has(one.id)));
-    await server.scene('/gate', 'empty');
-    await until('it to be closed', () => incidents.some((one) => one.id === id && one.state === 'closed'));
-    return id;
-  }
 
   /** Until the index has exactly these, closed and with their evidence. */
   async function stored(ids: readonly string[]): Promise<void> {
     await until('all of them in the index', async () => {
-      const all = await up.incidents();
+      const all = await doorway.up.incidents();
       const whole = all.filter(({ state, evidence }) => state === 'closed' && evidence.length >= 3);
       return all.length === ids.length && ids.every((id) => whole.some((one) => one.id === id));
     });
   }
 
   const site = async (): Promise<SiteView> => {
-    const response = await fetch(`${up.console}/api/v1/cameras`);
+    const response = await fetch(`${doorway.up.console}/api/v1/cameras`);
     return (await response.json()) as SiteView;
   };
 
   test('it is away for a minute: messages go out, the console says so, and all comes in after', async () => {
-    const ids = [await visit()];
+    const { up } = doorway;
+    const ids = [(await doorway.visit()).id];
     await stored(ids);
     const sink = up.role('sink')?.pid ?? 0;
     const before = residentBytes(sink);
     await redis.kill();
     const gone = performance.now();
-    ids.push(await visit());
+    ids.push((await doorway.visit()).id);
     await until('the console to say so', async () => (await site()).stateStore?.code === 'REDIS_UNREACHABLE');
     expect((await site()).cameras).toMatchObject([{ id: 'gate', watched: false, reason: 'REDIS_UNREACHABLE' }]);
     const asked = await banksman(['incidents', '-c', up.configPath], up.env);
     expect([asked.code, asked.stderr]).toEqual([1, expect.stringContaining('[REDIS_UNREACHABLE]')]);
-    ids.push(await visit());
+    ids.push((await doorway.visit()).id);
     await sleep(Math.max(0, AWAY_MS - (performance.now() - gone)));
     // Nobody was kept from hearing of it.
     for (const id of ids) await until('the message', () => receiver.received.some(({ key }) => key === `${id}/1`));
@@ -122,6 +86,7 @@ describe.skipIf(!HAS_TEST_DATA)('state in Redis', () => {
   }, 300_000);
 
   test('it is emptied: what topics have is in it again', async () => {
+    const { up } = doorway;
     const before = await up.incidents();
     expect(before.length).toBeGreaterThan(0);
     await redis.command('FLUSHALL');
@@ -129,6 +94,6 @@ describe.skipIf(!HAS_TEST_DATA)('state in Redis', () => {
     await until('the console to be well', async () => (await site()).stateStore === null);
     expect(await up.incidents()).toEqual(before);
     expect(metricSum(await up.metrics(), 'state_rebuilds_total')).toBeGreaterThan(0);
-    await visit();
+    await doorway.visit();
   }, 300_000);
 });
