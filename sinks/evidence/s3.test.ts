@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Box, Incident } from '../../runtime/messages/types.ts';
 import { openEvidenceReader } from '../../runtime/stores/objects/open.ts';
-import { S3ObjectStore } from '../../runtime/stores/objects/s3.ts';
+import type { S3ObjectStore } from '../../runtime/stores/objects/s3.ts';
 import { at, sampleIncident } from '../../runtime/stores/state/samples.ts';
-import { type Fault, hasS3, S3Faults, S3Server, s3Options } from '../../test/services/s3.ts';
+import { FaultyS3, IMPATIENT, PATIENT } from '../../test/services/faulty_s3.ts';
+import { type Fault, hasS3, type S3Faults, type S3Server, s3Options } from '../../test/services/s3.ts';
 import { until } from '../../test/wait.ts';
 import {
   caughtUp,
@@ -24,38 +25,27 @@ import { evidenceKey } from './keys.ts';
 import { configure, proveWhole, sinkOn } from './testing.ts';
 
 const LIMIT = 60_000;
-/** Of a slow machine that nothing is wrong with; where a store hangs they are waited for. */
-const PATIENT = { connectMs: 10_000, idleMs: 15_000, totalMs: 20_000, attempts: 1 };
-const IMPATIENT = { connectMs: 3_000, idleMs: 2_000, totalMs: 3_000, attempts: 1 };
 
+let s3: FaultyS3;
 let server: S3Server;
 let faults: S3Faults;
 let folder: string;
 let deps: TestDeps;
-let prefix = '';
-let places = 0;
 /** Past all faults. */
 let bucket: S3ObjectStore;
 const sinks: EvidenceSink[] = [];
 
 describe.skipIf(!hasS3())('evidence in S3', { timeout: 150_000 }, () => {
   beforeAll(async () => {
-    server = await S3Server.start();
-    faults = new S3Faults(server.port);
-    await faults.start();
+    s3 = await FaultyS3.start();
+    ({ server, faults } = s3);
   });
-  afterAll(async () => {
-    await faults.stop();
-    await server.stop();
-  });
+  afterAll(() => s3?.stop());
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'banksman-evidence-s3-'));
     deps = testDeps(folder);
-    places += 1;
-    prefix = `place-${places}/`;
-    bucket = new S3ObjectStore(s3Options(server.endpoint, { prefix }));
-    faults.fault = 'none';
-    faults.seen.length = 0;
+    s3.renew();
+    bucket = s3.past();
     await configure(deps.bus, sampleCamera(), sampleRule());
   });
   afterEach(async () => {
@@ -67,7 +57,7 @@ describe.skipIf(!hasS3())('evidence in S3', { timeout: 150_000 }, () => {
 
   async function start(over: { maxBytes?: number; dataDir?: string; hangs?: boolean } = {}): Promise<EvidenceSink> {
     const { maxBytes = 50e6, dataDir = folder, hangs = false } = over;
-    const store = new S3ObjectStore(s3Options(faults.endpoint, { prefix }), hangs ? IMPATIENT : PATIENT);
+    const store = s3.through(hangs ? IMPATIENT : PATIENT);
     const sink = sinkOn({ ...deps, dataDir }, store, { spool: { maxBytes }, prefix: 'yard/' });
     sinks.push(sink);
     await sink.start();
@@ -96,7 +86,7 @@ describe.skipIf(!hasS3())('evidence in S3', { timeout: 150_000 }, () => {
     return incident;
   }
   const puts = (incident: Incident, file: string) => {
-    const key = prefix + evidenceKey(incident, 'record').replace('record.json', file);
+    const key = s3.prefix + evidenceKey(incident, 'record').replace('record.json', file);
     return faults.seen.filter((one) => one.method === 'PUT' && one.status === 200 && one.key === key).length;
   };
 
@@ -122,6 +112,7 @@ describe.skipIf(!hasS3())('evidence in S3', { timeout: 150_000 }, () => {
       const during = await transition('during', 2, { transition: 'closed', state: 'closed' });
       await acknowledged();
       // The console on this machine has it already.
+      const { prefix } = s3;
       const evidence = { store: 's3' as const, s3: { ...s3Options(faults.endpoint, { prefix }), link_expires_s: 60 } };
       const reader = await openEvidenceReader({ ...evidence, spool: { max_bytes: 1e6 } }, folder);
       expect((await reader.get(evidenceKey(during, 'snapshot')))?.length).toBeGreaterThan(1_000);
@@ -198,8 +189,7 @@ describe.skipIf(!hasS3())('evidence in S3', { timeout: 150_000 }, () => {
     await sink.stop();
     const neighbours = evidenceKey({ ...gone, site: 'next-door' }, 'record');
     await bucket.put(neighbours, Buffer.from('{}'), { contentType: 'application/json', sha256: SHA_OF_BRACES });
-    const store = new S3ObjectStore(s3Options(faults.endpoint, { prefix }), PATIENT);
-    const keeper = sinkOn(deps, store, {
+    const keeper = sinkOn(deps, s3.through(), {
       spool: { maxBytes: 1e6 },
       prefix: 'yard/',
       retention: { clips_days: 1, records_days: 1, max_bytes: 1e12 },

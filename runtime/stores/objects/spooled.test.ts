@@ -2,28 +2,24 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Fault, hasS3, S3Faults, S3Server, s3Options } from '../../../test/services/s3.ts';
+import { FaultyS3, IMPATIENT } from '../../../test/services/faulty_s3.ts';
+import { type Fault, hasS3, type S3Faults, type S3Server } from '../../../test/services/s3.ts';
 import { until } from '../../../test/wait.ts';
 import { systemClock } from '../../clock.ts';
 import { silentLogger } from '../../log.ts';
 import type { Labels, MetricName, Metrics } from '../../metrics.ts';
 import { sha256Hex } from '../sha256.ts';
 import { objectStoreCompliance } from './compliance.ts';
-import { type S3Limits, S3ObjectStore } from './s3.ts';
 import { SpoolReader } from './spool.ts';
 import { SpooledObjectStore, type SpooledOptions } from './spooled.ts';
 import type { ObjectStore, PutOptions } from './types.ts';
 
 const LIMIT = 50_000;
-/** Of a slow machine that nothing is wrong with; where a store hangs they are waited for. */
-const PATIENT = { connectMs: 10_000, idleMs: 15_000, totalMs: 20_000, attempts: 1 };
-const IMPATIENT = { connectMs: 3_000, idleMs: 2_000, totalMs: 3_000, attempts: 1 };
 
+let s3: FaultyS3;
 let server: S3Server;
 let faults: S3Faults;
 let folder: string;
-let places = 0;
-let prefix = '';
 let gauges: Map<string, number>;
 let merged: string[];
 const stores: ObjectStore[] = [];
@@ -38,13 +34,9 @@ function metrics(): Metrics {
   };
 }
 
-function remote(limits: Partial<S3Limits>): S3ObjectStore {
-  return new S3ObjectStore(s3Options(faults.endpoint, { prefix }), limits);
-}
-
 function open(over: Partial<SpooledOptions> = {}): SpooledObjectStore {
   const store = new SpooledObjectStore({
-    remote: remote(PATIENT),
+    remote: s3.through(),
     dataDir: folder,
     maxBytes: 10_000_000,
     clock: systemClock,
@@ -74,27 +66,19 @@ const away = (store: SpooledObjectStore) => until('it to be away', () => store.s
 const written = () =>
   faults.seen
     .filter(({ method, status }) => method === 'PUT' && status === 200)
-    .map(({ key }) => key.slice(prefix.length));
+    .map(({ key }) => key.slice(s3.prefix.length));
 
 describe.skipIf(!hasS3())('a store behind a spool', { timeout: 60_000 }, () => {
   beforeAll(async () => {
-    server = await S3Server.start();
-    faults = new S3Faults(server.port);
-    await faults.start();
+    s3 = await FaultyS3.start();
+    ({ server, faults } = s3);
   });
-  afterAll(async () => {
-    await faults.stop();
-    await server.stop();
-  });
+  afterAll(() => s3?.stop());
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'banksman-spool-'));
-    places += 1;
-    prefix = `place-${places}/`;
+    s3.renew();
     gauges = new Map();
     merged = [];
-    faults.fault = 'none';
-    faults.faultOf = () => true;
-    faults.seen.length = 0;
   });
   afterEach(async () => {
     await Promise.all(stores.splice(0).map((store) => store.close()));
@@ -141,7 +125,7 @@ describe.skipIf(!hasS3())('a store behind a spool', { timeout: 60_000 }, () => {
     ['cut', 'STORE_UNREACHABLE'],
   ];
   it.each(faultsOfAll)('keeps what comes while the store answers with %s, and sends it after', async (fault, code) => {
-    const store = open(fault === 'hang' ? { remote: remote(IMPATIENT) } : {});
+    const store = open(fault === 'hang' ? { remote: s3.through(IMPATIENT) } : {});
     await store.start();
     faults.fault = fault;
     await evidence(store);
@@ -223,7 +207,7 @@ describe.skipIf(!hasS3())('a store behind a spool', { timeout: 60_000 }, () => {
     await put(store, 'yard/gate/a/snapshot.jpg', 'old', { revision: 1 });
     await put(store, 'yard/gate/a/record.json', 'r1', { ifAbsent: true });
     await put(store, 'yard/gate/a/record.json', 'r1,r2', { replaces: sha256Hex('r1') });
-    const other = new S3ObjectStore(s3Options(server.endpoint, { prefix }));
+    const other = s3.past();
     await put(other, 'yard/gate/a/snapshot.jpg', 'new', { revision: 3 });
     await put(other, 'yard/gate/a/record.json', 'r3', { ifAbsent: true });
     faults.fault = 'none';
@@ -235,7 +219,7 @@ describe.skipIf(!hasS3())('a store behind a spool', { timeout: 60_000 }, () => {
   });
 
   it('merges again what it could not say that it had merged', async () => {
-    const other = new S3ObjectStore(s3Options(server.endpoint, { prefix }));
+    const other = s3.past();
     await put(other, 'yard/gate/a/record.json', 'r3');
     await other.close();
     const deaf = open({ onMerged: async () => Promise.reject(new Error('no bus')) });
