@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ export interface KafkaServerOptions {
 /** A JVM on a loaded machine. */
 const READY_MS = 120_000;
 const CLUSTER = 'AAAAAAAAAAAAAAAAAAAAAA';
+const PROPERTIES = fileURLToPath(new URL('../../deploy/services/kafka.properties', import.meta.url));
 /** A formatted log directory is the same for everybody; formatting one takes a JVM. */
 const TEMPLATE = fileURLToPath(new URL('../../.cache/services/kafka-formatted', import.meta.url));
 
@@ -107,49 +108,46 @@ export class KafkaServer {
   #configure(): void {
     const open = Object.entries({ PLAINTEXT: this.#port, ...this.#options.listeners });
     const listeners = open.map(([protocol, port]) => `${protocol}://127.0.0.1:${port}`).join(',');
-    const properties = {
-      ...BASE,
+    writeProperties(join(this.folder, 'server.properties'), {
+      ...brokerProperties(this.#port, this.#controllerPort, join(this.folder, 'log')),
+      ...OWN,
       listeners: `${listeners},CONTROLLER://127.0.0.1:${this.#controllerPort}`,
       'advertised.listeners': listeners,
-      'controller.quorum.voters': `1@127.0.0.1:${this.#controllerPort}`,
-      'log.dirs': join(this.folder, 'log'),
       ...this.#options.properties,
-    };
-    const text = Object.entries(properties).map(([name, value]) => `${name}=${value}\n`);
-    writeFileSync(join(this.folder, 'server.properties'), text.join(''));
+    });
   }
 }
 
-const BASE = {
-  'process.roles': 'broker,controller',
-  'node.id': '1',
-  'controller.listener.names': 'CONTROLLER',
+/** Of brokers that a test starts for itself: whatever a listener may speak, less memory, less waiting. */
+const OWN = {
   'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT',
-  'auto.create.topics.enable': 'false',
-  'offsets.topic.replication.factor': '1',
-  'offsets.topic.num.partitions': '4',
-  'transaction.state.log.replication.factor': '1',
-  'transaction.state.log.min.isr': '1',
-  'share.coordinator.state.topic.replication.factor': '1',
-  'group.initial.rebalance.delay.ms': '0',
   'log.cleaner.dedupe.buffer.size': '33554432',
   'file.delete.delay.ms': '1000',
 };
+
+/** Of `deploy/services/kafka.properties`, filled in as `deploy/services/up` does. */
+function brokerProperties(port: number, controllerPort: number, data: string): Record<string, string> {
+  const text = readFileSync(PROPERTIES, 'utf8')
+    .replaceAll('@HOST@', '127.0.0.1')
+    .replaceAll('@PORT@', String(port))
+    .replaceAll('@CONTROLLER_PORT@', String(controllerPort))
+    .replaceAll('@DATA@', data);
+  const set = text.split('\n').filter((line) => /^[a-z]/.test(line));
+  return Object.fromEntries(set.map((line) => line.split(/=(.*)/, 2)));
+}
+
+function writeProperties(file: string, properties: Readonly<Record<string, string>>): void {
+  const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}\n`);
+  writeFileSync(file, lines.join(''));
+}
 
 function formatted(): string {
   if (existsSync(TEMPLATE)) return TEMPLATE;
   const { program, classpath, storageTool } = findKafka();
   const folder = mkdtempSync(join(tmpdir(), 'banksman-kafka-format-'));
   const log = join(folder, 'log');
-  const properties = { ...BASE, 'log.dirs': log, listeners: 'PLAINTEXT://127.0.0.1:1,CONTROLLER://127.0.0.1:2' };
   const file = join(folder, 'server.properties');
-  const voters = 'controller.quorum.voters=1@127.0.0.1:2\n';
-  writeFileSync(
-    file,
-    Object.entries(properties)
-      .map(([name, value]) => `${name}=${value}\n`)
-      .join('') + voters,
-  );
+  writeProperties(file, { ...brokerProperties(1, 2, log), ...OWN });
   const done = spawnSync(program, ['-Xmx256m', '-cp', classpath, storageTool, 'format', '-t', CLUSTER, '-c', file], {
     encoding: 'utf8',
   });
