@@ -239,6 +239,11 @@ export const ERRORS = Object.freeze({
     'the cluster does not have this topic',
     'Run: banksman topics apply -c SITE.yaml (topics plan shows what it would do).',
   ),
+  BUS_TOPICS_UNEVEN: spec(
+    false,
+    'topics that are read together have different numbers of partitions',
+    'Run: banksman topics apply -c SITE.yaml (topics plan shows what it would do).',
+  ),
   BUS_UNAUTHORIZED: spec(
     false,
     'Kafka refuses these credentials, or what they ask for',

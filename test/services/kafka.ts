@@ -51,7 +51,7 @@ export class KafkaServer {
     if (this.#folder === undefined) {
       this.#folder = mkdtempSync(join(tmpdir(), 'banksman-kafka-'));
       [this.#port, this.#controllerPort] = [await freePort(), await freePort()];
-      cpSync(formatted(), join(this.#folder, 'log'), { recursive: true });
+      cpSync(formatted(), this.#logDir, { recursive: true });
       this.#configure();
     }
     const args = ['-Xmx512m', '-Xms128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', classpath];
@@ -59,6 +59,7 @@ export class KafkaServer {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process = child;
+    this.#said = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (data: Buffer) => {
         this.#said = (this.#said + data.toString()).slice(-20_000);
@@ -73,6 +74,15 @@ export class KafkaServer {
       READY_MS,
     );
     return this;
+  }
+
+  /** False also when it ended by itself, as a broker does whose disk is full. */
+  get running(): boolean {
+    return this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  get #logDir(): string {
+    return this.#options.properties?.['log.dirs'] ?? join(this.folder, 'log');
   }
 
   /** As an operator does. */

@@ -1,8 +1,11 @@
 /** A cluster that goes away, stands still, refuses: what is said, and that nothing is lost or there twice. */
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KafkaServer } from '../../../test/services/kafka.ts';
 import { until } from '../../../test/wait.ts';
 import type { BanksmanError } from '../../errors.ts';
+import { smallDisk } from '../../stores/objects/small_disk.ts';
 import { collect, text } from '../compliance_support.ts';
 import type { Bus } from '../types.ts';
 import { connectKafkaBus } from './connect.ts';
@@ -12,13 +15,19 @@ import { TopicAdmin, wantedTopics } from './topics.ts';
 const WISHES = { partitions: 2, replication: 1, framesMs: 300_000, framesBytes: 100_000_000 };
 const LONG_MS = 120_000;
 
+const disk = await smallDisk('160m');
+
 let server: KafkaServer;
 let number = 0;
 
 beforeAll(async () => {
-  server = await new KafkaServer().start();
+  const properties: Record<string, string> = disk ? { 'log.dirs': join(disk.path, 'log') } : {};
+  server = await new KafkaServer({ properties }).start();
 }, 180_000);
-afterAll(() => server[Symbol.asyncDispose]());
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await disk?.remove();
+});
 
 async function prepare(client: KafkaOptions['client']): Promise<KafkaOptions> {
   const options: KafkaOptions = { brokers: [server.address], client, prefix: `f${number++}.`, clientId: 'test' };
@@ -90,6 +99,56 @@ describe.each(['platformatic', 'kafkajs'] as const)('with %s', { timeout: 240_00
       await new Promise((resolve) => setTimeout(resolve, 8_000));
       server.freeze(false);
     });
+    await bus.close();
+  });
+
+  it.skipIf(!disk)('a broker whose disk is full: it ends, and goes on when there is room', async () => {
+    const options = await prepare(client);
+    const told: string[] = [];
+    const bus = await connectKafkaBus(options, {
+      onTrouble: (error: BanksmanError) => told.push(error.code),
+      onHealed: () => told.push('healed'),
+    });
+    const ballast = join(disk?.path ?? '', 'ballast');
+    await sendThrough(bus, options, async () => {
+      // What is there is written until there is no room for more.
+      await writeFile(ballast, Buffer.alloc(200 << 20)).catch(() => undefined);
+      await until('the broker to end', () => !server.running, LONG_MS);
+      await until('it to be said', () => told.includes('BUS_UNREACHABLE'), LONG_MS);
+      await rm(ballast);
+      await server.start();
+      await until('the end of it to be said', () => told.includes('healed'), LONG_MS);
+    });
+    await bus.close();
+  });
+
+  it('topics that are read together and are not alike are refused by name until they are mended', async () => {
+    const options = await prepare(client);
+    const { prefix } = options;
+    const admin = new TopicAdmin(options);
+    await admin.remove([`${prefix}observations.v1`]);
+    const narrow = wantedTopics(prefix, { ...WISHES, partitions: 1 });
+    const only = narrow.filter(({ name }) => name.endsWith('observations.v1'));
+    await until('it to be made anew', async () => {
+      await admin.apply(await admin.plan(only));
+      return (await admin.plan(only)).length === 0;
+    });
+    const bus = await connectKafkaBus(options);
+    const join = () => {
+      const consumer = bus.consumer('g', ['detections.v1', 'observations.v1'], (delivery) => delivery.ack());
+      return consumer.start().then(() => consumer.stop());
+    };
+    await expect(join()).rejects.toMatchObject({
+      code: 'BUS_TOPICS_UNEVEN',
+      where: `${prefix}detections.v1, ${prefix}observations.v1`,
+      message: expect.stringMatching(/2.*1/),
+      mend: expect.stringContaining('banksman topics apply'),
+    });
+    const steps = await admin.plan(wantedTopics(prefix, WISHES));
+    expect(steps).toEqual([{ kind: 'widen', topic: `${prefix}observations.v1`, from: 1, to: 2 }]);
+    await admin.apply(steps);
+    await admin.close();
+    await until('the member to begin', () => join().then(() => true));
     await bus.close();
   });
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from '../../backoff.ts';
 import { asError, BanksmanError } from '../../errors.ts';
+import { topicSpec } from '../../messages/topics.ts';
 import { partitionId } from '../assignment.ts';
 import type { JoinSpec, MemberEvents, Membership, PartitionPosition } from '../session/session.ts';
 import type { TopicPartition } from '../types.ts';
@@ -152,8 +153,7 @@ export class GroupMember implements Membership {
   /** One round. @returns false when another one must follow at once. */
   async #join(): Promise<boolean> {
     const { topics } = this.#spec;
-    const counts = new Map<string, number>();
-    for (const topic of topics) counts.set(topic, await this.#cluster.partitions(topic));
+    await this.#checkAlike(topics);
     const link = await this.#coordinator.link(this.#purpose);
     const joined = await link.join({
       group: this.#spec.group,
@@ -191,6 +191,25 @@ export class GroupMember implements Membership {
     this.#coordinator.check(synced.errorCode, this.#spec.group);
     this.#heardAt = performance.now();
     return this.#take(link, decodeAssignment(synced.assignment));
+  }
+
+  /**
+   * Records of one key lie in partitions of one number: a member reads them together only where topics have as many.
+   * Those of one partition are so by themselves.
+   */
+  async #checkAlike(topics: readonly string[]): Promise<void> {
+    const counts = new Map<string, number>();
+    for (const topic of topics) {
+      const partitions = await this.#cluster.partitions(topic);
+      if (topicSpec(topic.slice(this.#cluster.options.prefix.length))?.partitions !== 1) counts.set(topic, partitions);
+    }
+    if (new Set(counts.values()).size <= 1) return;
+    // Widened meanwhile, perhaps: the next attempt asks anew.
+    for (const topic of counts.keys()) this.#cluster.forget(topic);
+    throw new BanksmanError('BUS_TOPICS_UNEVEN', {
+      where: [...counts.keys()].join(', '),
+      message: `topics that are read together have ${[...counts.values()].join(' and ')} partitions`,
+    });
   }
 
   async #shareOut({ members }: Joined): Promise<{ memberId: string; assignment: Buffer }[]> {

@@ -1,5 +1,6 @@
 /** TLS and logins against a real broker, with both libraries: what works, and what is said where it does not. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,6 +9,7 @@ import { alterUserScramCredentialsV0, Connection } from '@platformatic/kafka';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeCertificate } from '../../../simulator/rtsp/certificate.ts';
 import { KafkaServer } from '../../../test/services/kafka.ts';
+import { until } from '../../../test/wait.ts';
 import { freePort } from '../../ports.ts';
 import { connectKafkaBus } from './connect.ts';
 import { type KafkaSettings, kafkaOptions } from './settings.ts';
@@ -19,19 +21,29 @@ const folder = mkdtempSync(join(tmpdir(), 'banksman-kafka-tls-'));
 let server: KafkaServer;
 let tlsPort: number;
 let saslPort: number;
+/** Wants a certificate of whoever comes. */
+let mutualPort: number;
 let ca: string;
+let caKey: string;
 
 beforeAll(async () => {
   const { certFile, keyFile } = makeCertificate(folder);
-  ca = certFile;
+  [ca, caKey] = [certFile, keyFile];
   const chain = join(folder, 'broker.pem');
   writeFileSync(chain, readFileSync(keyFile, 'utf8') + readFileSync(certFile, 'utf8'));
-  [tlsPort, saslPort] = [await freePort(), await freePort()];
+  [tlsPort, saslPort, mutualPort] = [await freePort(), await freePort(), await freePort()];
   server = await new KafkaServer({
-    listeners: { SSL: tlsPort, SASL_PLAINTEXT: saslPort },
+    listeners: { SSL: tlsPort, SASL_PLAINTEXT: saslPort, MUTUAL: mutualPort },
     properties: {
       'ssl.keystore.type': 'PEM',
       'ssl.keystore.location': chain,
+      'listener.security.protocol.map':
+        'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,MUTUAL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT',
+      'listener.name.mutual.ssl.keystore.type': 'PEM',
+      'listener.name.mutual.ssl.keystore.location': chain,
+      'listener.name.mutual.ssl.truststore.type': 'PEM',
+      'listener.name.mutual.ssl.truststore.location': certFile,
+      'listener.name.mutual.ssl.client.auth': 'required',
       'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',
       'listener.name.sasl_plaintext.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required user_yard="${PASSWORD}";`,
       'listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config':
@@ -142,12 +154,56 @@ describe.each(['platformatic', 'kafkajs'] as const)('with %s', { timeout: 120_00
     await works(settings({ client, ...tls({ ca_file: ca }) }));
   });
 
+  it('says that its certificate has ended; once connected it waits for a new one and loses nothing', async () => {
+    const [cert_file, key_file] = [join(folder, `${client}.pem`), join(folder, `${client}-key.pem`)];
+    const use = (days: number): void => copyFileSync(certificate(key_file, days), cert_file);
+    const given = settings({
+      client,
+      ...tls({ ca_file: ca, cert_file, key_file }),
+      brokers: [`127.0.0.1:${mutualPort}`],
+    });
+    use(-1);
+    await expect(works(given)).rejects.toMatchObject({
+      ...{ code: 'BUS_TLS', where: cert_file },
+      message: expect.stringContaining('ended at'),
+      mend: expect.stringContaining('when it ends'),
+    });
+
+    use(2);
+    await works(given);
+    const told: string[] = [];
+    const bus = await connectKafkaBus(kafkaOptions(given, 'test'), { onTrouble: ({ code }) => told.push(code) });
+    const producer = bus.producer();
+    const send = (value: string) => producer.send('rules.v1', { key: client, value: Buffer.from(value) });
+    await send('before');
+    use(-1);
+    // A broker asks for it only when somebody connects.
+    await server.kill();
+    await server.start();
+    const meanwhile = send('meanwhile');
+    await until('it to be said', () => told.includes('BUS_TLS'), 60_000);
+    use(2);
+    const { partition, offset } = await meanwhile;
+    expect((await bus.read('rules.v1', partition, offset))?.value?.toString()).toBe('meanwhile');
+    await bus.close();
+  });
+
   it('says that nobody vouches for a certificate, and that a broker wants TLS', async () => {
     await expect(works(settings({ client, ...tls({}) }))).rejects.toMatchObject({ code: 'BUS_TLS' });
     const missing = works(settings({ client, ...tls({ ca_file: '/nowhere.pem' }) }));
     await expect(missing).rejects.toMatchObject({ code: 'BUS_TLS', where: '/nowhere.pem' });
   });
 });
+
+/** One that the broker's authority has signed, of a new key. @param days from now; negative: ended. @returns its file */
+function certificate(keyFile: string, days: number): string {
+  const [request, file] = [`${keyFile}.csr`, `${keyFile}${days}.pem`];
+  const run = (args: string[]): void => void execFileSync('openssl', args, { stdio: 'ignore' });
+  run(['req', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=yard', '-keyout', keyFile, '-out', request]);
+  const signed = ['-CA', ca, '-CAkey', caKey, '-CAcreateserial'];
+  run(['x509', '-req', '-in', request, ...signed, '-days', String(days), '-out', file]);
+  return file;
+}
 
 /** Unsecured, as a broker takes it that is told to. */
 function token(): string {

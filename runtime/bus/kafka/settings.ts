@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { asError, BanksmanError } from '../../errors.ts';
 import type { SecretRef } from '../../messages/types.ts';
@@ -49,6 +50,7 @@ export function kafkaOptions(settings: KafkaSettings, clientId: string): KafkaOp
 function readTls(tls: NonNullable<KafkaSettings['tls']>): KafkaTls {
   const ca = pem(tls.ca_file);
   const cert = pem(tls.cert_file);
+  if (tls.cert_file !== null && cert !== undefined) checkInForce(tls.cert_file, cert);
   const key = pem(tls.key_file);
   return {
     verify: tls.verify,
@@ -64,6 +66,22 @@ function pem(file: string | null): string | undefined {
     return readFileSync(file, 'utf8');
   } catch (error) {
     throw new BanksmanError('BUS_TLS', { where: file, message: `cannot be read: ${asError(error).message}` });
+  }
+}
+
+/** A broker says no more of it than that the connection is closed. */
+function checkInForce(where: string, cert: string): void {
+  let parsed: X509Certificate;
+  try {
+    parsed = new X509Certificate(cert);
+  } catch (error) {
+    throw new BanksmanError('BUS_TLS', { where, message: `is no certificate: ${asError(error).message}` });
+  }
+  const now = Date.now();
+  const [begins, ends] = [Date.parse(parsed.validFrom), Date.parse(parsed.validTo)];
+  if (ends < now) throw new BanksmanError('BUS_TLS', { where, message: `the certificate ended at ${parsed.validTo}` });
+  if (begins > now) {
+    throw new BanksmanError('BUS_TLS', { where, message: `the certificate begins only at ${parsed.validFrom}` });
   }
 }
 
