@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const entries = [
+  'cli/commands/*.ts',
   'cli/{check,incidents,models,probe,reload,roles,simulate,status,tail,up}.ts',
   'config/*.ts',
   'ingest/{agent,camera}.ts',
