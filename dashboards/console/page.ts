@@ -6,20 +6,41 @@ export interface Asset {
   contentType: string;
 }
 
-const read = (file: string): string => readFileSync(new URL(`./web/${file}`, import.meta.url), 'utf8');
+/** The page's files in `web/` by path. Nothing of a site is in them. */
+const FILES: Readonly<Record<string, string>> = {
+  '/': 'index.html',
+  '/login': 'login.html',
+  '/app.css': 'app.css',
+  '/app.js': 'app.ts',
+  '/cameras.js': 'cameras.ts',
+  '/dom.js': 'dom.ts',
+  '/incidents.js': 'incidents.ts',
+  '/judge.js': 'judge.ts',
+  '/live.js': 'live.ts',
+  '/login.js': 'login.ts',
+  '/me.js': 'me.ts',
+  '/mutes.js': 'mutes.ts',
+  '/notices.js': 'notices.ts',
+  '/server.js': 'server.ts',
+  '/viewer.js': 'viewer.ts',
+  '/words.js': 'words.ts',
+};
 
-/** The page's files by path. The script is TypeScript; its types are taken out here, once. */
+export const PAGE_PATHS: readonly string[] = Object.keys(FILES);
+
+const KINDS: Readonly<Record<string, string>> = { html: 'text/html', css: 'text/css', ts: 'text/javascript' };
+
+/** The page's files by path. Scripts are TypeScript; their types are taken out here, once. */
 export function loadPage(): Map<string, Asset> {
-  const html = (file: string): Asset => ({ body: read(file), contentType: 'text/html; charset=utf-8' });
-  const script = (file: string): Asset => ({
-    body: stripTypeScriptTypes(read(file)),
-    contentType: 'text/javascript; charset=utf-8',
+  const assets = Object.entries(FILES).map(([path, file]): [string, Asset] => {
+    const text = readFileSync(new URL(`./web/${file}`, import.meta.url), 'utf8');
+    const kind = file.split('.').at(-1) ?? '';
+    return [path, { body: kind === 'ts' ? script(text) : text, contentType: `${KINDS[kind]}; charset=utf-8` }];
   });
-  return new Map<string, Asset>([
-    ['/', html('index.html')],
-    ['/login', html('login.html')],
-    ['/app.css', { body: read('app.css'), contentType: 'text/css; charset=utf-8' }],
-    ['/app.js', script('app.ts')],
-    ['/login.js', script('login.ts')],
-  ]);
+  return new Map(assets);
+}
+
+/** Browsers go by the paths above. */
+function script(typed: string): string {
+  return stripTypeScriptTypes(typed).replace(/(?<= from '\.\/\w+)\.ts(?=';$)/gm, '.js');
 }

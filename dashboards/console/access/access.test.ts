@@ -94,7 +94,7 @@ describe('who is nobody', () => {
   });
 
   test('gets the pages to log in with, and the answers for probes', async () => {
-    for (const path of ['/', '/login', '/app.css', '/app.js', '/login.js', '/healthz', '/readyz']) {
+    for (const path of ['/', '/login', '/app.css', '/app.js', '/cameras.js', '/login.js', '/healthz', '/readyz']) {
       expect((await fetch(base + path)).status, path).toBe(200);
     }
   });

@@ -4,6 +4,7 @@ import { Attempts } from '../../../runtime/access/attempts.ts';
 import { bearerOf } from '../../../runtime/access/token.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { Logger } from '../../../runtime/log.ts';
+import { PAGE_PATHS } from '../page.ts';
 import type { Account } from './account_file.ts';
 import type { Accounts } from './accounts.ts';
 import type { Client } from './client.ts';
@@ -27,7 +28,7 @@ export interface AppEnv {
 }
 
 /** The page's own files hold nothing of the site; probes have no token; login is where one comes in. */
-const PUBLIC = new Set(['/', '/app.css', '/app.js', '/login', '/login.js', '/healthz', '/readyz', '/api/v1/session']);
+const PUBLIC = new Set([...PAGE_PATHS, '/healthz', '/readyz', '/api/v1/session']);
 
 const ANYBODY: Caller = { name: null, role: 'admin', holds: () => true };
 
