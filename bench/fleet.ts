@@ -21,20 +21,21 @@ import type { Bus } from '../runtime/bus/types.ts';
 import { IngestFleet } from '../test/fleet/ingest_fleet.ts';
 import type { Kind } from './fleet/child.ts';
 import { type BenchChild, BenchCluster } from './fleet/cluster.ts';
-import { reached } from './fleet/keys.ts';
+import { keyOfEach } from './fleet/keys.ts';
 import { connect, FrameLoad, replicas } from './fleet/load.ts';
 
 const FRAME_BYTES = 50_000;
 const FRAMES = 2_000;
 const BATCH = 10;
 const PARTITIONS = 12;
-const RATE_PER_S = 240;
+/** Each partition has a record so often: what is longer is a gap, and not the load. */
+const EACH_MS = 10;
 /** As long as a GPU takes for a picture of many regions. */
 const SLEEP_MS = 40;
 const OVERLOAD = 1.3;
 const LOOK_MS = 8_000;
 const QUIET_MS = 3_000;
-/** A record of each partition comes this often; a gap is what is longer. */
+/** How long a dead member's partitions are waited for. */
 const WATCH_MS: Readonly<Record<Kind, number>> = {
   ours: 15_000,
   'ours-kafkajs': 15_000,
@@ -244,18 +245,17 @@ async function killOne(cluster: BenchCluster, kind: Kind): Promise<{ gapMs: numb
   const options = { brokers: [cluster.server.address], client: 'platformatic', prefix, clientId: 'bench' } as const;
   const bus = await connectKafkaBus(options);
   const producer = bus.producer();
-  let number = 0;
+  const keys = keyOfEach(PARTITIONS);
   const sending = setInterval(() => {
-    const key = `yard/cam-${number++ % 96}`;
-    void producer.send('tracks.v1', { key, value: Buffer.from('x') }).catch(() => undefined);
-  }, 1_000 / RATE_PER_S);
+    for (const key of keys) void producer.send('tracks.v1', { key, value: Buffer.from('x') }).catch(() => undefined);
+  }, EACH_MS);
   try {
     for (let index = 0; index < 3; index++) {
       const member = cluster.child(prefix).give({ do: 'consume', kind, count: 0, group: 'g', topic: 'tracks.v1' });
       members.push(member);
       await member.ready;
     }
-    const all = reached(PARTITIONS);
+    const all = new Set(Array.from({ length: PARTITIONS }, (_, partition) => partition));
     // Everybody has his share when each reads something and together they read all.
     const recent = (member: BenchChild): Set<number> =>
       new Set(member.came.filter(([, at]) => at > monotonic() - 1_000).map(([partition]) => partition));

@@ -31,7 +31,7 @@ def manifest(options: argparse.Namespace, file: Path, labels: tuple[str, ...], s
         f"input: {{ width: {size[0]}, height: {size[1]}, layout: nchw }}",
         f"labels: {json.dumps(list(labels))}",
         f"threshold: {options.threshold}",
-        "nms_iou: 0.5",
+        f"nms_iou: {options.nms_iou}",
     ]
     if options.report:
         rows = json.loads(options.report.read_text())[0]["report"]["personByHeight"]
@@ -50,6 +50,7 @@ def main() -> int:
     add("--description", default="Trained on pictures of its own site.")
     add("--licence", default="proprietary", help="of the weights")
     add("--threshold", type=float, default=0.4, help="score from which it is worth believing (0.4)")
+    add("--nms-iou", type=float, default=0.5, help="boxes that overlap more are one thing (0.5)")
     add("--report", type=Path, help="what `npm run bench -- eval --json` gave: fills in recall by height")
     options = parser.parse_args()
     detector, note = load(options.checkpoint)

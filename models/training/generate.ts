@@ -2,8 +2,9 @@
  * usage: node models/training/generate.ts --out DIR [--count N] [--seed S] [--kind train|val] [--life 0-1]
  *          [--workers N]
  *
- * Renders stills of the simulated site with their truth to a folder in COCO form. `train`: random cameras,
- * furniture, people, vehicles, light and weather, a third of the pictures from the life of a busy site.
+ * Renders stills of the simulated site with their truth to a folder in COCO form. `train`: the site's cameras as they
+ * hang, moved, and cameras anywhere; random furniture, people, vehicles, light and weather; a third of the pictures
+ * from the life of a busy site.
  * `val`: seen by the site's own cameras, half of the pictures from its life and half with people and vehicles
  * anywhere, so that all classes are there near and far; before every second camera things stand elsewhere, with more
  * cones, barriers and pallets about. Seed and count give the same folder, whatever

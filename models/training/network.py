@@ -27,7 +27,7 @@ class Design:
 
     classes: tuple[str, ...]
     width: int = 640
-    height: int = 384
+    height: int = 352
     #: Of the stages at strides 2, 4, 8, 16, 32.
     channels: tuple[int, int, int, int, int] = (16, 24, 48, 96, 160)
     #: Residual blocks of the stages from stride 4 on; 0: none, nor what leads round them.

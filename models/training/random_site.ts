@@ -63,25 +63,18 @@ const CLEARANCE_M = 12;
 const NEAREST_M = 3;
 const FARTHEST_M = 42;
 
-/** One of the site's cameras moved a little, or one anywhere. */
+/** Of the cameras drawn: the site's own as they hang, give or take their mounting; the site's own, moved and zoomed. */
+const AS_MOUNTED_SHARE = 0.45;
+const MOVED_CAMERA_SHARE = 0.3;
+const MOUNTING = { acrossM: 0.15, upM: 0.2, aimM: 0.5, zoom: 0.03 };
+const MOVED = { acrossM: 0.8, upM: 1.5, aimM: 4, zoom: 0.2 };
+
+/** One of the site's cameras, where it hangs or moved a little, or one anywhere. */
 export function randomCamera(random: Random): CameraModel {
   const base = random.pick(CAMERAS);
-  if (random.next() < 0.55) {
-    return {
-      ...base,
-      position: {
-        x: base.position.x + random.between(-0.8, 0.8),
-        y: base.position.y + random.between(-0.8, 0.8),
-        z: base.position.z + random.between(-1.5, 1.5),
-      },
-      lookAt: {
-        x: base.lookAt.x + random.between(-4, 4),
-        y: base.lookAt.y + random.between(-4, 4),
-        z: base.lookAt.z,
-      },
-      horizontalFovDeg: base.horizontalFovDeg * random.between(0.75, 1.15),
-    };
-  }
+  const which = random.next();
+  if (which < AS_MOUNTED_SHARE) return moved(random, base, MOUNTING);
+  if (which < AS_MOUNTED_SHARE + MOVED_CAMERA_SHARE) return moved(random, base, MOVED);
   const position = {
     x: random.between(3, SITE_SIZE.widthM - 3),
     y: random.between(3, SITE_SIZE.depthM - 3),
@@ -99,6 +92,20 @@ export function randomCamera(random: Random): CameraModel {
       z: random.between(0, 1.5),
     },
     horizontalFovDeg: random.between(45, 85),
+  };
+}
+
+function moved(random: Random, base: CameraModel, by: typeof MOVED): CameraModel {
+  const about = (value: number, reach: number): number => value + random.between(-reach, reach);
+  return {
+    ...base,
+    position: {
+      x: about(base.position.x, by.acrossM),
+      y: about(base.position.y, by.acrossM),
+      z: about(base.position.z, by.upM),
+    },
+    lookAt: { x: about(base.lookAt.x, by.aimM), y: about(base.lookAt.y, by.aimM), z: base.lookAt.z },
+    horizontalFovDeg: base.horizontalFovDeg * about(1, by.zoom),
   };
 }
 

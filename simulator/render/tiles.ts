@@ -1,5 +1,5 @@
 /** Pixels along the side of a tile. */
-export const TILE = 16;
+export const TILE = 8;
 
 /** Only its pixels change: a shadow, say. */
 export const PIXELS = 1;

@@ -57,7 +57,12 @@ export class S3Server {
   }
 
   async addBucket(name: string): Promise<void> {
-    await mkdir(join(this.#folder, 'buckets', name), { recursive: true });
+    await mkdir(this.folderOf(name), { recursive: true });
+  }
+
+  /** Its objects lie there as files, under their keys. */
+  folderOf(bucket: string): string {
+    return join(this.#folder, 'buckets', bucket);
   }
 
   /** On the same port and data. */
