@@ -1,13 +1,4 @@
-import { join } from 'node:path';
 import { describeKills } from './kills.ts';
+import { alone } from './kills_alone.ts';
 
-describeKills('one machine, killed twelve times in four minutes', {
-  kills: 12,
-  stayMs: 240_000,
-  services: [],
-  start: async () => ({}),
-  stop: async () => undefined,
-  bus: () => undefined,
-  evidenceDir: ({ dataDir }) => join(dataDir, 'evidence'),
-  keepsFrames: false,
-});
+describeKills('one machine, killed 18 times in six minutes', { ...alone, kills: 18, stayMs: 360_000 });

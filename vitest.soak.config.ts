@@ -1,0 +1,7 @@
+import { defineConfig, mergeConfig } from 'vitest/config';
+import long from './vitest.long.config.ts';
+
+/** Longer than a change should have to wait for: before a release, and after changes to what recovers. */
+export default mergeConfig(defineConfig({ ...long, test: { ...long.test, include: [] } }), {
+  test: { include: ['**/*.soak.test.ts'] },
+});
