@@ -34,14 +34,14 @@ runCommands(program);
 siteCommands(program);
 lookCommands(program);
 topicsCommands(program);
-const models = modelsCommands(program);
-const tokens = tokensCommands(program);
+modelsCommands(program);
+tokensCommands(program);
 camerasCommands(program);
 simulateCommand(program);
-const evidence = evidenceCommands(program);
+evidenceCommands(program);
 
 // Whoever mistypes an option of a command is sent to the help of that command.
-for (const command of [...program.commands, ...models.commands, ...tokens.commands, ...evidence.commands]) {
+for (const command of program.commands.flatMap((group) => [group, ...group.commands])) {
   const path = command.parent === program ? command.name() : `${command.parent?.name()} ${command.name()}`;
   command.showHelpAfterError(`(see banksman ${path} --help)`);
 }

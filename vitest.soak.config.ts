@@ -1,7 +1,5 @@
-import { defineConfig, mergeConfig } from 'vitest/config';
+import { defineConfig } from 'vitest/config';
 import long from './vitest.long.config.ts';
 
 /** Longer than a change should have to wait for: before a release, and after changes to what recovers. */
-export default mergeConfig(defineConfig({ ...long, test: { ...long.test, include: [] } }), {
-  test: { include: ['**/*.soak.test.ts'] },
-});
+export default defineConfig({ test: { ...long.test, include: ['**/*.soak.test.ts'] } });

@@ -36,6 +36,16 @@ export class Tiles {
     }
   }
 
+  /** Calls with the pixels of each marked tile; right and bottom are outside it. */
+  each(visit: (tile: number, left: number, top: number, right: number, bottom: number) => void): void {
+    for (let tile = 0; tile < this.marked.length; tile++) {
+      if (this.marked[tile] === 0) continue;
+      const left = (tile % this.columns) * TILE;
+      const top = Math.floor(tile / this.columns) * TILE;
+      visit(tile, left, top, Math.min(this.#width, left + TILE), Math.min(this.#height, top + TILE));
+    }
+  }
+
   /** Marks an extent in samples, ends included, 2×2 a pixel; one that ends before 0 is empty. */
   markSamples(extent: Int32Array): void {
     const [left, top, right, bottom] = extent as unknown as [number, number, number, number];

@@ -4,7 +4,7 @@ import { type LitScene, mean4 } from './lit_scene.ts';
 import type { Mesh } from './mesh.ts';
 import { addTarpaulin } from './props.ts';
 import { type Coverage, type Layer, makeCoverage, type Rasteriser } from './raster.ts';
-import { SAMPLES, TILE, Tiles } from './tiles.ts';
+import { SAMPLES, Tiles } from './tiles.ts';
 import { TWIG_VERTICES, WindyTree } from './tree.ts';
 import type { View } from './view.ts';
 
@@ -18,7 +18,6 @@ export class Wind {
   readonly layer: Layer;
   readonly pixels: Int32Array;
   readonly #width: number;
-  readonly #height: number;
   readonly #seed: number;
   readonly #view: View;
   readonly #rasteriser: Rasteriser;
@@ -36,11 +35,10 @@ export class Wind {
     this.#mesh = mesh;
     this.#seed = seed;
     this.#width = view.width / 2;
-    this.#height = view.height / 2;
     const size = view.width * view.height;
     this.layer = { colour: new Int32Array(size), iz: new Float32Array(size), id: new Uint16Array(size) };
     this.pixels = new Int32Array(size / 4);
-    this.#tiles = new Tiles(this.#width, this.#height);
+    this.#tiles = new Tiles(this.#width, view.height / 2);
   }
 
   /**
@@ -70,19 +68,15 @@ export class Wind {
   }
 
   #clear(lit: LitScene, changed: Tiles): void {
+    const { pixels } = this;
     const { iz, id } = this.layer;
-    const { marked, columns } = this.#tiles;
+    const { marked } = this.#tiles;
     const width = this.#width;
-    for (let tile = 0; tile < marked.length; tile++) {
-      if (marked[tile] === 0) continue;
+    this.#tiles.each((tile, left, top, right, bottom) => {
       marked[tile] = 0;
       changed.marked[tile] = SAMPLES;
-      const left = (tile % columns) * TILE;
-      const top = Math.floor(tile / columns) * TILE;
-      const right = Math.min(width, left + TILE);
-      const bottom = Math.min(this.#height, top + TILE);
       for (let y = top; y < bottom; y++) {
-        for (let i = y * width + left; i < y * width + right; i++) this.pixels[i] = lit.pixels[i] as number;
+        for (let i = y * width + left; i < y * width + right; i++) pixels[i] = lit.pixels[i] as number;
       }
       for (let y = 2 * top; y < 2 * bottom; y++) {
         for (let i = 2 * (y * width + left); i < 2 * (y * width + right); i++) {
@@ -90,7 +84,7 @@ export class Wind {
           id[i] = 0;
         }
       }
-    }
+    });
   }
 
   #draw(item: Furniture, sway: number, t: number, light: ActorLight): void {
@@ -117,17 +111,11 @@ export class Wind {
 
   #resolve(lit: LitScene, changed: Tiles): void {
     const { colour, id } = this.layer;
-    const { marked, columns } = this.#tiles;
     const { pixels } = this;
     const width = this.#width;
     const wide = 2 * width;
-    for (let tile = 0; tile < marked.length; tile++) {
-      if (marked[tile] === 0) continue;
+    this.#tiles.each((tile, left, top, right, bottom) => {
       changed.marked[tile] = SAMPLES;
-      const left = (tile % columns) * TILE;
-      const top = Math.floor(tile / columns) * TILE;
-      const right = Math.min(width, left + TILE);
-      const bottom = Math.min(this.#height, top + TILE);
       for (let y = top; y < bottom; y++) {
         let i = 2 * (y * wide + left);
         for (let o = y * width + left; o < y * width + right; o++, i += 2) {
@@ -145,6 +133,6 @@ export class Wind {
           );
         }
       }
-    }
+    });
   }
 }
