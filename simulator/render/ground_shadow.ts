@@ -21,7 +21,11 @@ export class GroundShadows {
   readonly #view: View;
   readonly #flat: { x: Float32Array; y: Float32Array; z: Float32Array; vertices: number };
   readonly #drawn: Nearest;
+  /** Of the part that is being softened alone. */
+  readonly #soft: Float32Array;
+  readonly #softer: Float32Array;
   readonly #line: Float32Array;
+  readonly #sums: Float64Array;
   readonly #tiles: Tiles;
 
   constructor(camera: CameraModel, maxVertices: number, tiles: Tiles) {
@@ -30,7 +34,10 @@ export class GroundShadows {
     this.direct = new Uint8Array(width * height);
     this.sky = new Uint8Array(width * height);
     this.#drawn = { width, height, z: new Float32Array(width * height), triangle: null };
-    this.#line = new Float32Array(Math.max(width, height) + 1);
+    this.#soft = new Float32Array(width * height);
+    this.#softer = new Float32Array(width * height);
+    this.#line = new Float32Array(width);
+    this.#sums = new Float64Array(width);
     this.#flat = {
       x: new Float32Array(maxVertices),
       y: new Float32Array(maxVertices),
@@ -119,35 +126,63 @@ export class GroundShadows {
     passes: number,
   ): void {
     const { z, width } = this.#drawn;
-    for (let y = top; y < bottom; y++) {
-      for (let i = y * width + left; i < y * width + right; i++) if ((z[i] as number) > 0) z[i] = 255;
+    const [across, down] = [right - left, bottom - top];
+    let from = this.#soft;
+    let to = this.#softer;
+    for (let y = top, k = 0; y < bottom; y++) {
+      for (let i = y * width + left; i < y * width + right; i++, k++) {
+        from[k] = (z[i] as number) > 0 ? 255 : 0;
+        z[i] = 0;
+      }
     }
     for (let pass = 0; pass < passes; pass++) {
-      for (let y = top; y < bottom; y++) this.#slide(y * width + left, 1, right - left, radius);
+      this.#slideAcross(from, across, down, radius);
       // Ground lies slanted: less blur up than across.
-      for (let x = left; x < right; x++)
-        this.#slide(top * width + x, width, bottom - top, Math.max(1, Math.round(radius * 0.5)));
+      this.#slideDown(from, to, across, down, Math.max(1, Math.round(radius * 0.5)));
+      [from, to] = [to, from];
     }
-    for (let y = top; y < bottom; y++) {
-      for (let i = y * width + left; i < y * width + right; i++) {
-        const value = z[i] as number;
+    for (let y = top, k = 0; y < bottom; y++) {
+      for (let i = y * width + left; i < y * width + right; i++, k++) {
+        const value = from[k] as number;
         if (value >= FAINT && value > (mask[i] as number)) mask[i] = value;
-        z[i] = 0;
       }
     }
   }
 
-  #slide(start: number, step: number, count: number, radius: number): void {
-    const { z } = this.#drawn;
+  /** Mean of `2 * radius + 1` in each row, in place. */
+  #slideAcross(from: Float32Array, across: number, down: number, radius: number): void {
     const line = this.#line;
-    let sum = 0;
-    for (let k = 0; k < count; k++) line[k] = z[start + k * step] as number;
-    for (let k = 0; k < Math.min(radius, count); k++) sum += line[k] as number;
     const scale = 1 / (2 * radius + 1);
-    for (let k = 0; k < count; k++) {
-      if (k + radius < count) sum += line[k + radius] as number;
-      if (k - radius - 1 >= 0) sum -= line[k - radius - 1] as number;
-      z[start + k * step] = sum > 0.01 ? sum * scale : 0;
+    for (let y = 0; y < down; y++) {
+      const start = y * across;
+      let sum = 0;
+      for (let k = 0; k < across; k++) line[k] = from[start + k] as number;
+      for (let k = 0; k < Math.min(radius, across); k++) sum += line[k] as number;
+      for (let k = 0; k < across; k++) {
+        if (k + radius < across) sum += line[k + radius] as number;
+        if (k > radius) sum -= line[k - radius - 1] as number;
+        from[start + k] = sum > 0.01 ? sum * scale : 0;
+      }
+    }
+  }
+
+  /** Mean of `2 * radius + 1` in each column. Goes row by row, as the memory lies. */
+  #slideDown(from: Float32Array, to: Float32Array, across: number, down: number, radius: number): void {
+    const sums = this.#sums.fill(0, 0, across);
+    const scale = 1 / (2 * radius + 1);
+    for (let k = 0; k < Math.min(radius, down) * across; ) {
+      for (let x = 0; x < across; x++, k++) sums[x] = (sums[x] as number) + (from[k] as number);
+    }
+    for (let y = 0, k = 0; y < down; y++) {
+      const entering = y + radius < down ? radius * across : -1;
+      const leaving = y > radius ? (radius + 1) * across : -1;
+      for (let x = 0; x < across; x++, k++) {
+        let sum = sums[x] as number;
+        if (entering >= 0) sum += from[k + entering] as number;
+        if (leaving >= 0) sum -= from[k - leaving] as number;
+        sums[x] = sum;
+        to[k] = sum > 0.01 ? sum * scale : 0;
+      }
     }
   }
 }

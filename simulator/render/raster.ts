@@ -8,7 +8,19 @@ import { NEAR, type View } from './view.ts';
 export interface Layer {
   colour: Int32Array;
   iz: Float32Array;
+  /** `iz` as it lies in memory: copying it so is quicker than as numbers. */
+  izBits: Int32Array;
   id: Uint16Array;
+  /** `id`, two samples of a row at a time. */
+  idPairs: Int32Array;
+}
+
+/** `samples` is even. */
+export function makeLayer(samples: number): Layer {
+  const iz = new Float32Array(samples);
+  const id = new Uint16Array(samples);
+  const izBits = new Int32Array(iz.buffer);
+  return { colour: new Int32Array(samples), iz, izBits, id, idPairs: new Int32Array(id.buffer) };
 }
 
 /** What drawing one actor covered, whether seen or not. Extents are in samples, ends included. */
@@ -22,6 +34,10 @@ export interface Coverage {
 }
 
 export const PARTS = 3;
+/** From one stamp to the next: leaves bits for the parts. */
+const STAMP = 1 << (PARTS - 1);
+/** One step of colour, in what is counted along a row. */
+const ONE = 65536;
 
 export function makeCoverage(): Coverage {
   return { samples: new Int32Array(PARTS), extent: new Int32Array(4 * PARTS), inside: new Float64Array(PARTS) };
@@ -35,8 +51,8 @@ export class Rasteriser {
   readonly #view: View;
   /** Light at each vertex, gamma-encoded, 1 shows a colour as it is; and what a highlight adds, 0–255. */
   readonly light: Float64Array;
-  readonly #covered: Uint32Array;
-  readonly #partCovered: Uint32Array;
+  /** By sample, the stamp of what was drawn last there, and a bit for each of its parts but the first. */
+  readonly #covered: Uint16Array;
   /** Red, green and blue at the three corners. */
   readonly #paint = new Float64Array(9);
   readonly #cutting = new Int32Array(8);
@@ -46,8 +62,7 @@ export class Rasteriser {
   constructor(view: View) {
     this.#view = view;
     this.light = new Float64Array(4 * view.cx.length);
-    this.#covered = new Uint32Array(view.width * view.height);
-    this.#partCovered = new Uint32Array(view.width * view.height);
+    this.#covered = new Uint16Array(view.width * view.height);
   }
 
   /**
@@ -64,7 +79,7 @@ export class Rasteriser {
       extent[i + 2] = -1;
       extent[i + 3] = -1;
     }
-    this.#stamp = (this.#stamp + PARTS) >>> 0;
+    if (counts) this.#nextStamp();
     const { corners, triangles, parts } = mesh;
     const { iz, sx, sy } = this.#view;
     for (let t = 0; t < triangles; t++) {
@@ -125,6 +140,13 @@ export class Rasteriser {
       const green = lit(colour >> 8, light[4 * a + 1] as number);
       fillNearest(seen, a, b, c, nearest, (lit(colour, light[4 * a + 2] as number) << 16) | (green << 8) | red, false);
     }
+  }
+
+  #nextStamp(): void {
+    this.#stamp += STAMP;
+    if (this.#stamp < 65536) return;
+    this.#covered.fill(0);
+    this.#stamp = STAMP;
   }
 
   #fillCut(mesh: Mesh, t: number, a: number, b: number, c: number, layer: Layer, id: number, coverage: Coverage): void {
@@ -226,15 +248,18 @@ export class Rasteriser {
     const bv = (paint[8] as number) - b0;
     const bdx = (bu * vy - bv * uy) * inverse;
     const bdy = (bv * ux - bu * vx) * inverse;
+    // Along a row colours are counted in 65,536ths, which need no conversion from sample to sample.
+    const redStep = (rdx * ONE) | 0;
+    const greenStep = (gdx * ONE) | 0;
+    const blueStep = (bdx * ONE) | 0;
     const long = (rx - px) / (ry - py);
     const upper = (qx - px) / (qy - py);
     const lower = (rx - qx) / (ry - qy);
     const middleLeft = qx < px + long * (qy - py);
     const { colour, iz: depth, id: ids } = layer;
-    const whole = this.#covered;
-    const partial = this.#partCovered;
+    const covered = this.#covered;
     const stamp = this.#stamp;
-    const partStamp = stamp + part;
+    const bit = part === 0 ? 0 : 1 << (part - 1);
     const own = id + part;
     const counts = this.#counts;
     const { samples, extent } = coverage;
@@ -262,30 +287,31 @@ export class Rasteriser {
       const dx = from + 0.5 - ax;
       const dy = y - ay;
       let z = za + zx * dx + zy * dy;
-      let red = r0 + rdx * dx + rdy * dy;
-      let green = g0 + gdx * dx + gdy * dy;
-      let blue = b0 + bdx * dx + bdy * dy;
+      let red = ((r0 + rdx * dx + rdy * dy) * ONE) | 0;
+      let green = ((g0 + gdx * dx + gdy * dy) * ONE) | 0;
+      let blue = ((b0 + bdx * dx + bdy * dy) * ONE) | 0;
       const end = row * width + to;
       for (let i = row * width + from; i < end; i++) {
         if (counts) {
-          if (whole[i] !== stamp) {
-            whole[i] = stamp;
+          const by = covered[i] as number;
+          if (by < stamp) {
+            covered[i] = stamp | bit;
             count++;
-          }
-          if (part !== 0 && partial[i] !== partStamp) {
-            partial[i] = partStamp;
+            partCount++;
+          } else if ((by & bit) !== bit) {
+            covered[i] = by | bit;
             partCount++;
           }
         }
         if (z > (depth[i] as number)) {
           depth[i] = z;
           ids[i] = own;
-          colour[i] = ((blue & 255) << 16) | ((green & 255) << 8) | (red & 255);
+          colour[i] = (blue & 0xff0000) | ((green >> 8) & 0xff00) | ((red >> 16) & 0xff);
         }
         z += zx;
-        red += rdx;
-        green += gdx;
-        blue += bdx;
+        red = (red + redStep) | 0;
+        green = (green + greenStep) | 0;
+        blue = (blue + blueStep) | 0;
       }
     }
     if (maxX < 0) return;

@@ -17,9 +17,9 @@ import { type Light, lightOf } from './light.ts';
 import { isSunlit, LitScene, mean4, type Touch } from './lit_scene.ts';
 import { Mesh } from './mesh.ts';
 import { addPerson } from './person.ts';
-import { type Coverage, type Layer, makeCoverage, PARTS, Rasteriser } from './raster.ts';
+import { type Coverage, type Layer, makeCoverage, makeLayer, PARTS, Rasteriser } from './raster.ts';
 import { GROUND, type LampAt, lampsOf, Scene } from './scene.ts';
-import { PIXELS, SAMPLES, TILE, Tiles } from './tiles.ts';
+import { PIXELS, SAMPLES, Tiles } from './tiles.ts';
 import { truthOf } from './truth_of.ts';
 import { addVehicle } from './vehicles.ts';
 import { View } from './view.ts';
@@ -34,6 +34,8 @@ const MAX_TRIANGLES = 9000;
 const MAX_ACTORS = 200;
 /** People nearer than this get more sides, metres. */
 const FINE_M = 17;
+/** Two samples of leaves or cloth, as `idPairs` has them. */
+const SCENERY_PAIR = (SCENERY_ID << 16) | SCENERY_ID;
 /** Share of a light that the shadow of an actor takes. */
 const SHADE = { sun: 0.96, lamp: 0.72, sky: 0.62 };
 
@@ -86,7 +88,7 @@ export class SceneRenderer {
     this.#view = new View(camera, SUPERSAMPLING, MAX_VERTICES);
     this.#rasteriser = new Rasteriser(this.#view);
     const size = this.#view.width * this.#view.height;
-    this.#layer = { colour: new Int32Array(size), iz: new Float32Array(size), id: new Uint16Array(size) };
+    this.#layer = makeLayer(size);
     this.#tiles = new Tiles(camera.width, camera.height);
     this.#shadows = new GroundShadows(camera, MAX_VERTICES, this.#tiles);
     this.#actorLight = new ActorLight(this.#view, this.#rasteriser.light, this.#lamps);
@@ -151,12 +153,12 @@ export class SceneRenderer {
   /** Puts back what is behind the actors where the last frame drew over it, or the wind moved it. */
   #restore(lit: LitScene, isNew: boolean, wind: Wind | null): void {
     const { colour, iz, id } = this.#layer;
-    const { marked, columns, rows } = this.#tiles;
+    const tiles = this.#tiles;
+    const { marked } = tiles;
     const behind = wind?.pixels ?? lit.pixels;
-    const behindIz = wind?.layer.iz ?? lit.scene.iz;
     if (this.#shown !== lit) {
       this.#shown = lit;
-      iz.set(behindIz);
+      iz.set(wind?.layer.iz ?? lit.scene.iz);
       id.fill(0);
       if (wind !== null) {
         id.set(wind.layer.id);
@@ -169,34 +171,24 @@ export class SceneRenderer {
       return;
     }
     if (isNew) this.#pixels.set(behind);
-    const { width, height } = this.camera;
-    const wide = 2 * width;
+    const { width } = this.camera;
     const pixels = this.#pixels;
     const { direct, sky } = this.#shadows;
-    for (let row = 0, tile = 0; row < rows; row++) {
-      for (let column = 0; column < columns; column++, tile++) {
-        const mark = marked[tile] as number;
-        if (mark === 0) continue;
-        marked[tile] = 0;
-        const right = Math.min(width, (column + 1) * TILE);
-        const bottom = Math.min(height, (row + 1) * TILE);
-        for (let y = row * TILE; y < bottom; y++) {
-          for (let i = y * width + column * TILE; i < y * width + right; i++) {
-            pixels[i] = behind[i] as number;
-            direct[i] = 0;
-            sky[i] = 0;
-          }
-        }
-        if ((mark & SAMPLES) === 0) continue;
-        for (let y = 2 * row * TILE; y < 2 * bottom; y++) {
-          const from = y * wide + 2 * column * TILE;
-          const to = y * wide + 2 * right;
-          for (let i = from; i < to; i++) iz[i] = behindIz[i] as number;
-          if (wind === null) id.fill(0, from, to);
-          else putBack(wind.layer, this.#layer, from, to);
+    tiles.each((tile, left, top, right, bottom) => {
+      const mark = marked[tile] as number;
+      marked[tile] = 0;
+      for (let y = top; y < bottom; y++) {
+        for (let i = y * width + left; i < y * width + right; i++) {
+          pixels[i] = behind[i] as number;
+          direct[i] = 0;
+          sky[i] = 0;
         }
       }
-    }
+      if ((mark & SAMPLES) === 0) return;
+      for (let y = 2 * top; y < 2 * bottom; y++) {
+        putBack(this.#layer, lit, wind?.layer ?? null, y * width + left, y * width + right);
+      }
+    });
   }
 
   /** Whether any of an actor can be in the picture. */
@@ -254,61 +246,55 @@ export class SceneRenderer {
   }
 
   #resolve(lit: LitScene, light: Light): void {
-    const { columns, rows, marked } = this.#tiles;
-    const { width, height } = this.camera;
-    const wide = 2 * width;
-    const { colour, id } = this.#layer;
+    const { width } = this.camera;
+    const { colour, id, idPairs } = this.#layer;
     const { direct, sky } = this.#shadows;
     const visible = this.#visible;
     const bySun = isSunlit(light);
     const hasBeams = this.#actorLight.beams.length > 0;
     const pixels = this.#pixels;
     const { albedo } = lit.scene;
-    for (let row = 0, tile = 0; row < rows; row++) {
-      for (let column = 0; column < columns; column++, tile++) {
-        if (marked[tile] === 0) continue;
-        const right = Math.min(width, (column + 1) * TILE);
-        const bottom = Math.min(height, (row + 1) * TILE);
-        for (let y = row * TILE; y < bottom; y++) {
-          let i = 2 * y * wide + 2 * column * TILE;
-          for (let x = column * TILE, o = y * width + x; x < right; x++, o++, i += 2) {
-            const j = i + wide;
-            const ia = id[i] as number;
-            const ib = id[i + 1] as number;
-            const ja = id[j] as number;
-            const jb = id[j + 1] as number;
-            const isTouched = direct[o] !== 0 || sky[o] !== 0 || hasBeams;
-            const all = ia | ib | ja | jb;
-            if ((all & ~SCENERY_ID) === 0) {
-              // What is behind the actors is there already.
-              if (!isTouched) continue;
-              if (all === 0 && !hasBeams && isGround(albedo, i, j)) {
-                this.#touchWith(direct[o] as number, sky[o] as number, bySun);
-                pixels[o] = inProportion(pixels[o] as number, lit.colour(i), lit.touched(i, this.#touch));
-                continue;
-              }
-            } else {
-              count(visible, ia);
-              count(visible, ib);
-              count(visible, ja);
-              count(visible, jb);
-            }
-            let a = ia === 0 ? lit.colour(i) : (colour[i] as number);
-            let b = ib === 0 ? lit.colour(i + 1) : (colour[i + 1] as number);
-            let c = ja === 0 ? lit.colour(j) : (colour[j] as number);
-            let d = jb === 0 ? lit.colour(j + 1) : (colour[j + 1] as number);
-            if (isTouched) {
-              this.#touchWith(direct[o] as number, sky[o] as number, bySun);
-              if (ia === 0) a = this.#touched(lit, i, a, x + x, y + y, hasBeams);
-              if (ib === 0) b = this.#touched(lit, i + 1, b, x + x + 1, y + y, hasBeams);
-              if (ja === 0) c = this.#touched(lit, j, c, x + x, y + y + 1, hasBeams);
-              if (jb === 0) d = this.#touched(lit, j + 1, d, x + x + 1, y + y + 1, hasBeams);
-            }
-            pixels[o] = mean4(a, b, c, d);
+    this.#tiles.each((_, left, top, right, bottom) => {
+      for (let y = top; y < bottom; y++) {
+        let pair = 2 * y * width + left;
+        for (let x = left, o = y * width + x; x < right; x++, o++, pair++) {
+          const all = (idPairs[pair] as number) | (idPairs[pair + width] as number);
+          const isTouched = direct[o] !== 0 || sky[o] !== 0 || hasBeams;
+          const isActor = (all & ~SCENERY_PAIR) !== 0;
+          // What is behind the actors is there already.
+          if (!isActor && !isTouched) continue;
+          const i = 2 * pair;
+          const j = i + 2 * width;
+          if (all === 0 && !hasBeams && isGround(albedo, i, j)) {
+            this.#touchWith(direct[o] as number, sky[o] as number, bySun);
+            pixels[o] = inProportion(pixels[o] as number, lit.colour(i), lit.touched(i, this.#touch));
+            continue;
           }
+          const ia = id[i] as number;
+          const ib = id[i + 1] as number;
+          const ja = id[j] as number;
+          const jb = id[j + 1] as number;
+          if (isActor) {
+            count(visible, ia);
+            count(visible, ib);
+            count(visible, ja);
+            count(visible, jb);
+          }
+          let a = ia === 0 ? lit.colour(i) : (colour[i] as number);
+          let b = ib === 0 ? lit.colour(i + 1) : (colour[i + 1] as number);
+          let c = ja === 0 ? lit.colour(j) : (colour[j] as number);
+          let d = jb === 0 ? lit.colour(j + 1) : (colour[j + 1] as number);
+          if (isTouched) {
+            this.#touchWith(direct[o] as number, sky[o] as number, bySun);
+            if (ia === 0) a = this.#touched(lit, i, a, x + x, y + y, hasBeams);
+            if (ib === 0) b = this.#touched(lit, i + 1, b, x + x + 1, y + y, hasBeams);
+            if (ja === 0) c = this.#touched(lit, j, c, x + x, y + y + 1, hasBeams);
+            if (jb === 0) d = this.#touched(lit, j + 1, d, x + x + 1, y + y + 1, hasBeams);
+          }
+          pixels[o] = mean4(a, b, c, d);
         }
       }
-    }
+    });
   }
 
   #touchWith(direct: number, sky: number, bySun: boolean): void {
@@ -363,10 +349,20 @@ function count(visible: Int32Array, id: number): void {
   visible[whose] = (visible[whose] as number) + 1;
 }
 
-function putBack(behind: Layer, into: Layer, from: number, to: number): void {
-  for (let i = from; i < to; i++) {
-    const id = behind.id[i] as number;
-    into.id[i] = id;
-    if (id !== 0) into.colour[i] = behind.colour[i] as number;
+/** Pairs of samples of one row, as the wind or the still scene has them. */
+function putBack(into: Layer, lit: LitScene, wind: Layer | null, from: number, to: number): void {
+  const { colour, izBits, idPairs } = into;
+  const behind = wind?.izBits ?? lit.scene.izBits;
+  for (let i = 2 * from; i < 2 * to; i++) izBits[i] = behind[i] as number;
+  if (wind === null) {
+    for (let pair = from; pair < to; pair++) idPairs[pair] = 0;
+    return;
+  }
+  for (let pair = from, i = 2 * from; pair < to; pair++, i += 2) {
+    const ids = wind.idPairs[pair] as number;
+    idPairs[pair] = ids;
+    if (ids === 0) continue;
+    colour[i] = wind.colour[i] as number;
+    colour[i + 1] = wind.colour[i + 1] as number;
   }
 }

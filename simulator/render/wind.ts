@@ -3,7 +3,7 @@ import type { ActorLight } from './actor_light.ts';
 import { type LitScene, mean4 } from './lit_scene.ts';
 import type { Mesh } from './mesh.ts';
 import { addTarpaulin } from './props.ts';
-import { type Coverage, type Layer, makeCoverage, type Rasteriser } from './raster.ts';
+import { type Coverage, type Layer, makeCoverage, makeLayer, type Rasteriser } from './raster.ts';
 import { SAMPLES, Tiles } from './tiles.ts';
 import { TWIG_VERTICES, WindyTree } from './tree.ts';
 import type { View } from './view.ts';
@@ -11,7 +11,7 @@ import type { View } from './view.ts';
 /** Id of leaves and cloth: the bit that no actor's id has. */
 export const SCENERY_ID = 0x8000;
 /** Leaves and cloth move in steps of this many seconds: more often is not seen, and costs as much as people do. */
-export const WIND_STEP_S = 0.2;
+export const WIND_STEP_S = 0.25;
 
 /** The still scene without what sways, and before it leaves and cloth as the wind has them. */
 export class Wind {
@@ -36,7 +36,7 @@ export class Wind {
     this.#seed = seed;
     this.#width = view.width / 2;
     const size = view.width * view.height;
-    this.layer = { colour: new Int32Array(size), iz: new Float32Array(size), id: new Uint16Array(size) };
+    this.layer = makeLayer(size);
     this.pixels = new Int32Array(size / 4);
     this.#tiles = new Tiles(this.#width, view.height / 2);
   }
@@ -69,7 +69,8 @@ export class Wind {
 
   #clear(lit: LitScene, changed: Tiles): void {
     const { pixels } = this;
-    const { iz, id } = this.layer;
+    const { izBits, idPairs } = this.layer;
+    const behind = lit.scene.izBits;
     const { marked } = this.#tiles;
     const width = this.#width;
     this.#tiles.each((tile, left, top, right, bottom) => {
@@ -79,9 +80,10 @@ export class Wind {
         for (let i = y * width + left; i < y * width + right; i++) pixels[i] = lit.pixels[i] as number;
       }
       for (let y = 2 * top; y < 2 * bottom; y++) {
-        for (let i = 2 * (y * width + left); i < 2 * (y * width + right); i++) {
-          iz[i] = lit.scene.iz[i] as number;
-          id[i] = 0;
+        for (let pair = y * width + left, i = 2 * pair; pair < y * width + right; pair++, i += 2) {
+          izBits[i] = behind[i] as number;
+          izBits[i + 1] = behind[i + 1] as number;
+          idPairs[pair] = 0;
         }
       }
     });
@@ -109,30 +111,33 @@ export class Wind {
     this.#tiles.markSamples(this.#coverage.extent);
   }
 
+  /** Tiles that leaves and cloth leave empty, in the corners of what they reach, are forgotten. */
   #resolve(lit: LitScene, changed: Tiles): void {
-    const { colour, id } = this.layer;
+    const { colour, id, idPairs } = this.layer;
     const { pixels } = this;
+    const { marked } = this.#tiles;
     const width = this.#width;
-    const wide = 2 * width;
     this.#tiles.each((tile, left, top, right, bottom) => {
-      changed.marked[tile] = SAMPLES;
+      let any = 0;
       for (let y = top; y < bottom; y++) {
-        let i = 2 * (y * wide + left);
-        for (let o = y * width + left; o < y * width + right; o++, i += 2) {
-          const j = i + wide;
-          const ia = id[i] as number;
-          const ib = id[i + 1] as number;
-          const ja = id[j] as number;
-          const jb = id[j + 1] as number;
-          if ((ia | ib | ja | jb) === 0) continue;
+        let upper = 2 * y * width + left;
+        for (let o = y * width + left; o < y * width + right; o++, upper++) {
+          const ia = idPairs[upper] as number;
+          const ja = idPairs[upper + width] as number;
+          if ((ia | ja) === 0) continue;
+          any = 1;
+          const i = 2 * upper;
+          const j = i + 2 * width;
           pixels[o] = mean4(
-            ia === 0 ? lit.colour(i) : (colour[i] as number),
-            ib === 0 ? lit.colour(i + 1) : (colour[i + 1] as number),
-            ja === 0 ? lit.colour(j) : (colour[j] as number),
-            jb === 0 ? lit.colour(j + 1) : (colour[j + 1] as number),
+            id[i] === 0 ? lit.colour(i) : (colour[i] as number),
+            id[i + 1] === 0 ? lit.colour(i + 1) : (colour[i + 1] as number),
+            id[j] === 0 ? lit.colour(j) : (colour[j] as number),
+            id[j + 1] === 0 ? lit.colour(j + 1) : (colour[j + 1] as number),
           );
         }
       }
+      if (any === 0) marked[tile] = 0;
+      else changed.marked[tile] = SAMPLES;
     });
   }
 }
