@@ -126,7 +126,7 @@ describe('a camera that works', () => {
     expect(status?.fps.received).toBe(10);
     expect(await detailOf('gate')).toMatchObject({ epoch: status?.epoch, width: 320 });
     expect(await metric('banksman_frames_published_total')).toContain('camera="gate"');
-    expect(await metric('banksman_camera_state')).toContain('{camera="gate",state="idle"} 1');
+    expect(await metric('banksman_camera_state')).toContain('{camera="gate",state="idle",reason=""} 1');
 
     const cover = (): Promise<unknown> =>
       producer.send('coverage.v1', {

@@ -4,7 +4,7 @@ import type { Logger } from '../runtime/log.ts';
 import { encodeJson } from '../runtime/messages/codec.ts';
 import { cameraKey, TOPICS } from '../runtime/messages/topics.ts';
 import type { CameraState, CameraStatus, Observation } from '../runtime/messages/types.ts';
-import type { Metrics } from '../runtime/metrics.ts';
+import type { Labels, Metrics } from '../runtime/metrics.ts';
 import { toTimestamp } from '../runtime/time.ts';
 import { nextRunId, type Progress } from './ipc.ts';
 
@@ -76,7 +76,7 @@ export class Reporter {
       this.#factsChanged = true;
     }
     if (state === this.#state && reason === this.#reason) return;
-    this.#options.metrics.remove('camera_state', { camera: this.#options.camera, state: this.#state });
+    this.#removeMetric();
     const level = levelOf(state, reason, this.#reason);
     this.#options.log[level]({ camera: this.#options.camera, state, code: reason, detail }, 'camera state');
     this.#state = state;
@@ -135,12 +135,19 @@ export class Reporter {
 
   /** The camera is another's: says no more of it. */
   release(): void {
-    const { camera, metrics } = this.#options;
-    metrics.remove('camera_state', { camera, state: this.#state });
+    this.#removeMetric();
   }
 
   #setMetric(): void {
-    this.#options.metrics.set('camera_state', 1, { camera: this.#options.camera, state: this.#state });
+    this.#options.metrics.set('camera_state', 1, this.#labels());
+  }
+
+  #removeMetric(): void {
+    this.#options.metrics.remove('camera_state', this.#labels());
+  }
+
+  #labels(): Labels {
+    return { camera: this.#options.camera, state: this.#state, reason: this.#reason ?? '' };
   }
 
   async #publishStatus(): Promise<void> {

@@ -39,7 +39,11 @@ export const METRICS = Object.freeze({
   cameras_expected: gauge('Cameras in the configuration.'),
   camera_watched: gauge('1 while somebody looks at this camera within what its rules promise.', 'camera'),
   watched_seconds_total: counter('Seconds in which the camera was watched.', 'camera'),
-  camera_state: gauge('1 for the state that the camera is in.', 'camera', 'state'),
+  camera_watched_timestamp_seconds: gauge(
+    'Capture time up to which the camera was watched; absent while it has not been since the start.',
+    'camera',
+  ),
+  camera_state: gauge('1 for the state that the camera is in, and its reason code.', 'camera', 'state', 'reason'),
   camera_restarts_total: counter('Restarts of the camera process.', 'camera'),
   camera_reconnects_total: counter('Sessions that ended, by reason code.', 'camera', 'reason'),
   camera_cpu_seconds_total: counter('CPU time of the camera process.', 'camera'),
@@ -86,8 +90,15 @@ export const METRICS = Object.freeze({
     'Records dropped because of an old epoch or because they were applied before.',
     'reason',
   ),
-  incidents_total: counter('Incidents opened.', 'rule', 'severity'),
+  incidents_total: counter('Incidents opened.', 'camera', 'rule', 'zone', 'severity'),
   incidents_open: gauge('Incidents open or unobserved now.'),
+  incident_opened_timestamp_seconds: gauge(
+    'When the incident opened that is open or unobserved now.',
+    'camera',
+    'rule',
+    'zone',
+    'severity',
+  ),
   capture_to_incident_seconds: histogram(
     'From the capture time of the deciding frame to the opening on the bus.',
     LATENCY,
@@ -117,6 +128,12 @@ export const METRICS = Object.freeze({
   alerts_failed_total: counter('Delivery attempts that failed.', 'channel', 'reason'),
   alerts_pending: gauge('Messages that wait for delivery.', 'channel'),
   alerts_silenced_total: counter('Messages that were not sent, by reason.', 'reason'),
+  mute_until_timestamp_seconds: gauge('Until when messages are muted, by what is muted.', 'camera', 'rule', 'zone'),
+  time_to_acknowledge_seconds: histogram(
+    'From the opening of an incident to the first judgement of it, acknowledged or rejected.',
+    [30, 60, 120, 300, 600, 1_800, 3_600, 14_400, 86_400],
+    'severity',
+  ),
   http_requests_total: counter('Requests to the console.', 'route', 'status'),
 });
 

@@ -28,7 +28,9 @@ export class CountingMetrics implements Metrics {
     this.inc(name, labels);
   }
 
-  remove(): void {}
+  remove(name: MetricName, labels: Labels): void {
+    this.#values.delete(id(name, labels));
+  }
 
   value(name: MetricName, labels: Labels = {}): number {
     return this.#values.get(id(name, labels)) ?? 0;

@@ -1,4 +1,4 @@
-import type { Bus, Table } from '../runtime/bus/types.ts';
+import type { Bus, Message, Table } from '../runtime/bus/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Component } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -43,10 +43,8 @@ export class WatchedCameras implements Component {
 
   async start(): Promise<void> {
     await this.#cameras.start();
-    for (const [key, message] of this.#cameras.entries()) this.#configure(key, parseMessage('cameras.v1', message));
-    this.#cameras.onChange((message) =>
-      this.#configure(message.key, message.value === null ? null : parseMessage('cameras.v1', message)),
-    );
+    for (const [, message] of this.#cameras.entries()) this.#take(message);
+    this.#cameras.onChange((message) => this.#take(message));
     void this.#follow();
     this.#lastTick = this.#deps.clock.monotonic();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
@@ -67,6 +65,15 @@ export class WatchedCameras implements Component {
     return to !== undefined && limit !== undefined && Math.abs(now - to) < limit;
   }
 
+  /** A record that nobody can read leaves the one before it in force, as it does with everybody else. */
+  #take(message: Message): void {
+    try {
+      this.#configure(message.key, message.value === null ? null : parseMessage('cameras.v1', message));
+    } catch (error) {
+      this.#deps.log.warn({ err: error, key: message.key }, 'camera record');
+    }
+  }
+
   #configure(key: string, camera: CameraRecord | null): void {
     if (camera) {
       this.#limits.set(key, camera.detect_within_s * 1000);
@@ -76,6 +83,7 @@ export class WatchedCameras implements Component {
       const id = key.slice(key.indexOf('/') + 1);
       this.#deps.metrics.remove('camera_watched', { camera: id });
       this.#deps.metrics.remove('watched_seconds_total', { camera: id });
+      this.#deps.metrics.remove('camera_watched_timestamp_seconds', { camera: id });
     }
     this.#deps.metrics.set('cameras_expected', this.#limits.size);
   }
@@ -100,6 +108,10 @@ export class WatchedCameras implements Component {
       const watched = this.isWatched(camera);
       this.#deps.metrics.set('camera_watched', watched ? 1 : 0, { camera });
       this.#deps.metrics.inc('watched_seconds_total', { camera }, watched ? seconds : 0);
+      const to = this.#watchedTo.get(key);
+      if (to === undefined) continue;
+      const here = (to - (this.#deps.clockOffsetMs?.(camera) ?? 0)) / 1_000;
+      this.#deps.metrics.set('camera_watched_timestamp_seconds', here, { camera });
     }
   }
 }

@@ -6,12 +6,13 @@ import type { Clock } from '../../runtime/clock.ts';
 import { encodeJson } from '../../runtime/messages/codec.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
 import type { Feedback, Mute } from '../../runtime/messages/types.ts';
+import type { Metrics } from '../../runtime/metrics.ts';
 import type { RefusedEdit } from '../../runtime/refused_edit.ts';
 import type { ObjectReader } from '../../runtime/stores/objects/types.ts';
 import { type SpoolState, waiting } from '../../runtime/stores/objects/waiting.ts';
 import { isStoreAway } from '../../runtime/stores/state/away.ts';
 import type { StateReader, StoredIncident } from '../../runtime/stores/state/types.ts';
-import { toTimestamp } from '../../runtime/time.ts';
+import { fromTimestamp, toTimestamp } from '../../runtime/time.ts';
 import type { Access, AppEnv } from './access/access.ts';
 import { securedDocument } from './access/openapi.ts';
 import { addSessionRoutes } from './access/session_routes.ts';
@@ -24,6 +25,7 @@ export interface ApiOptions {
   site: string;
   version: string;
   clock: Clock;
+  metrics: Metrics;
   state: StateReader;
   objects: ObjectReader;
   /** How long a link to the object store holds; 0: no links, the bytes go through the console. */
@@ -58,7 +60,7 @@ const cameraParam = z.object({ id: z.string().min(1).max(64) });
 
 /** The HTTP API of CONTRACTS, HTTP, with its OpenAPI document at `/openapi.json`. Paths begin with `/api/v1`. */
 export function createApi(options: ApiOptions): OpenAPIHono<AppEnv> {
-  const { site, state, objects, linkExpiresS, producer, clock, cameras } = options;
+  const { site, state, objects, linkExpiresS, producer, clock, metrics, cameras } = options;
   const api = new OpenAPIHono<AppEnv>({
     defaultHook: (result, c) => {
       if (result.success) return;
@@ -247,6 +249,10 @@ export function createApi(options: ApiOptions): OpenAPIHono<AppEnv> {
           note: note ?? null,
           mute: null,
         });
+        if (!incident.acknowledged && !incident.rejected) {
+          const seconds = Math.max(0, fromTimestamp(feedback.at) - fromTimestamp(incident.openedAt)) / 1_000;
+          metrics.observe('time_to_acknowledge_seconds', seconds, { severity: incident.severity });
+        }
         const judged = await seen(async () => {
           const now = await state.incident(id);
           return judgementOf(now, action) === feedback.at ? now : undefined;

@@ -13,6 +13,7 @@ import { encodeJson } from '../../runtime/messages/codec.ts';
 import { parseMessage } from '../../runtime/messages/schemas.ts';
 import type { CameraRecord, Incident } from '../../runtime/messages/types.ts';
 import { noMetrics } from '../../runtime/metrics.ts';
+import { PrometheusMetrics } from '../../runtime/prometheus.ts';
 import type { RefusedEdit } from '../../runtime/refused_edit.ts';
 import { LocalObjectStore } from '../../runtime/stores/objects/local.ts';
 import { sha256Hex } from '../../runtime/stores/sha256.ts';
@@ -55,6 +56,7 @@ let state: EmbeddedStateStore;
 let objects: LocalObjectStore;
 let console_: Console;
 let base: string;
+const metrics = new PrometheusMetrics();
 
 /** Does what the state sink does with feedback: the console must see its own POSTs come true. */
 async function sinkFeedback(signal: AbortSignal): Promise<void> {
@@ -131,7 +133,7 @@ beforeAll(async () => {
   }
   void sinkFeedback(stopSink.signal);
   console_ = new Console(
-    { bus, site: SITE, log: silentLogger, metrics: noMetrics, clock: systemClock },
+    { bus, site: SITE, log: silentLogger, metrics, clock: systemClock },
     { bind: { host: '127.0.0.1', port: 0 }, version: '1.2.3', state, objects, refusedEdit: async () => refusedEdit },
   );
   await console_.start();
@@ -249,6 +251,16 @@ describe('incidents', () => {
     expect(await answer.json()).toMatchObject({ id: 'judged', rejected: { by: 'Ada', note: 'a scarecrow' } });
     const stored = await get<Incident>('/api/v1/incidents/judged');
     expect(stored.rejected).toMatchObject({ by: 'Ada' });
+  });
+
+  test('how long nobody judged it is measured, once', async () => {
+    const measured = async (): Promise<string> => metrics.registry.metrics();
+    await announce(incidentOf('waits', { severity: 'low', openedAt: toTimestamp(Date.now() - 200_000) }));
+    for (const action of ['acknowledge', 'reject']) {
+      expect((await post(`/api/v1/incidents/waits/${action}`, { by: 'Ada' })).status).toBe(200);
+    }
+    expect(await measured()).toContain('time_to_acknowledge_seconds_count{severity="low"} 1\n');
+    expect(await measured()).toContain('time_to_acknowledge_seconds_bucket{le="120",severity="low"} 0\n');
   });
 });
 

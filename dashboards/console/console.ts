@@ -190,6 +190,7 @@ export class Console implements Component {
         site,
         version,
         clock,
+        metrics,
         state,
         objects,
         linkExpiresS,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RuleRecord } from '../../runtime/messages/types.ts';
-import { apply, openCount, reconcile } from './engine.ts';
+import { apply, openIncidents, reconcile } from './engine.ts';
 import { cameraRecord, cameraRules, newState, play, ruleRecord, START, summary, timeline } from './timeline.ts';
 
 /** Frames come every 0.2 s, the first at 0.2; zone `road`, min_duration_s 0.5, hold_s 1.5, detect_within_s 2. */
@@ -354,10 +354,10 @@ describe('configuration', () => {
   it('closes the incident of a rule that was removed, with the next record or without', () => {
     const state = newState();
     play(timeline('L1*4'), cameraRules({}), state);
-    expect(openCount(state)).toBe(1);
+    expect(openIncidents(state)).toHaveLength(1);
     const copy = structuredClone(state);
     expect(summary(reconcile(state, cameraRules()))).toBe('closed:rule_removed@0.8');
-    expect(openCount(state)).toBe(0);
+    expect(openIncidents(state)).toHaveLength(0);
     expect(reconcile(state, cameraRules())).toEqual([]);
     expect(summary(reconcile(copy, null))).toBe('closed:rule_removed@0.8');
   });
@@ -376,7 +376,7 @@ describe('configuration', () => {
     play(first, config, state);
     const without = { ...config, camera: cameraRecord({ zones: {} }) };
     expect(play(second, without, state)).toEqual([]);
-    expect(openCount(state)).toBe(1);
+    expect(openIncidents(state)).toHaveLength(1);
   });
 
   it('uses a moved zone from the next sample on', () => {

@@ -21,6 +21,8 @@ export const DEFAULT_LOST_S = 3600;
 export interface CameraRules {
   camera: CameraRecord;
   rules: readonly RuleRecord[];
+  /** Rules that there are, and whose records nobody can read: what stands of them stays. Default: none. */
+  unreadable?: readonly string[];
   /** Seconds unobserved before an incident is given up. */
   lostS: number;
 }
@@ -61,7 +63,7 @@ export function reconcile(state: CameraState, config: CameraRules | null): Incid
   const incidents: Incident[] = [];
   const wanted = new Set(config?.rules.map(ruleKey));
   for (const [key, rule] of Object.entries(state.rules)) {
-    if (wanted.has(key)) continue;
+    if (wanted.has(key) || config?.unreadable?.includes(rule.rule)) continue;
     if (rule.open) {
       const at = state.newest ?? rule.open.emittedAt;
       close(rule.open, 'rule_removed', at, (incident) => incidents.push(incident));
@@ -72,8 +74,8 @@ export function reconcile(state: CameraState, config: CameraRules | null): Incid
 }
 
 /** Incidents that are open or unobserved. */
-export function openCount(state: CameraState): number {
-  return Object.values(state.rules).filter(({ open }) => open !== null).length;
+export function openIncidents(state: CameraState): Incident[] {
+  return Object.values(state.rules).flatMap(({ open }) => (open ? [open.incident] : []));
 }
 
 function admit(state: CameraState, { epoch, source }: Tracks): Outcome['dropped'] {

@@ -40,6 +40,7 @@ describe('IncidentsProcessor', () => {
     const note = (metric: MetricName, value: number, labels = {}) => {
       counted.push(`${metric} ${Object.values(labels).join()}`.trim());
       if (metric === 'incidents_open') counted.push(`open ${value}`);
+      if (metric === 'incidents_total') counted.push(`opened +${value}`);
     };
     const metrics: Metrics = {
       inc: (metric, labels, by = 1) => note(metric, by, labels),
@@ -53,7 +54,10 @@ describe('IncidentsProcessor', () => {
     await publish(producer, [...records, ...records.slice(0, 1), ...timeline('L1')]);
     await consumed(bus);
     await processor.stop();
-    expect(counted.filter((line) => line === 'incidents_total on-road,high')).toHaveLength(1);
+    // Known from the camera's first record on, at 0.
+    expect(counted.filter((line) => line.startsWith('opened'))).toEqual(['opened +0', 'opened +1']);
+    expect(counted.filter((line) => line === 'incidents_total gate,on-road,road,high')).toHaveLength(2);
+    expect(counted).toContain('incident_opened_timestamp_seconds gate,on-road,road,high');
     expect(counted.filter((line) => line === 'capture_to_incident_seconds')).toHaveLength(1);
     expect(counted.filter((line) => line === 'stage_seconds incidents')).toHaveLength(4);
     expect(counted).toContain('open 1');

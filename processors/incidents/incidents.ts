@@ -11,7 +11,8 @@ import type { Incident, Tracks } from '../../runtime/messages/types.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { fromTimestamp } from '../../runtime/time.ts';
 import { Configuration } from './configuration.ts';
-import { apply, DEFAULT_LOST_S, openCount, reconcile } from './engine.ts';
+import { IncidentCounts } from './counts.ts';
+import { apply, type CameraRules, DEFAULT_LOST_S, openIncidents, reconcile } from './engine.ts';
 import { Lane, PROCESSOR, readState } from './lane.ts';
 import { newCameraState } from './state.ts';
 
@@ -42,12 +43,14 @@ export class IncidentsProcessor implements Component {
   readonly #options: IncidentsOptions;
   /** By `site/camera`. */
   readonly #lanes = new Map<string, Lane>();
+  readonly #counts: IncidentCounts;
   #running: { configuration: Configuration; producer: Producer; consumer: Consumer; stop: AbortController } | undefined;
   #failed = false;
 
   constructor(deps: IncidentsDeps, options: IncidentsOptions = {}) {
     this.#deps = deps;
     this.#options = options;
+    this.#counts = new IncidentCounts(deps.metrics);
   }
 
   async start(): Promise<void> {
@@ -94,9 +97,12 @@ export class IncidentsProcessor implements Component {
       return;
     }
     const config = running.configuration.of(record.site, record.camera);
-    // A camera that was removed while its last records were on their way.
-    if (!config) return delivery.ack();
-    const lane = this.#laneOf(record, delivery.partition, running.producer);
+    // Removed while its last records were on their way, or configured in a way that nobody can read.
+    if (config === null || config === 'unreadable') {
+      metrics.inc('records_stale_total', { reason: 'camera' });
+      return delivery.ack();
+    }
+    const lane = this.#laneOf(record, delivery.partition, running.producer, config);
     if (delivery.offset <= lane.covered) return delivery.ack();
     const { incidents, coverage, dropped } = apply(lane.state, record, config);
     lane.applied(delivery, config.camera.configHash);
@@ -112,12 +118,13 @@ export class IncidentsProcessor implements Component {
     }
   }
 
-  #laneOf({ site, camera }: Tracks, partition: number, producer: Producer): Lane {
+  #laneOf({ site, camera }: Tracks, partition: number, producer: Producer, { rules }: CameraRules): Lane {
     const key = cameraKey(site, camera);
     let lane = this.#lanes.get(key);
     if (!lane) {
       lane = new Lane(producer, partition, newCameraState(site, camera), -1);
       this.#lanes.set(key, lane);
+      this.#counts.begin(camera, rules);
     }
     return lane;
   }
@@ -159,6 +166,8 @@ export class IncidentsProcessor implements Component {
     for (const [key, lane] of this.#lanes) {
       const { site, camera } = lane.state;
       const config = configuration.of(site, camera);
+      if (config === 'unreadable') continue;
+      if (config) this.#counts.begin(camera, config.rules);
       const incidents = reconcile(lane.state, config);
       lane.decided(incidents);
       if (!config) {
@@ -185,18 +194,17 @@ export class IncidentsProcessor implements Component {
 
   #count(incidents: readonly Incident[], record: Tracks): void {
     const { clock, metrics } = this.#deps;
-    for (const { transition, rule, severity, type } of incidents) {
-      if (transition !== 'opened') continue;
-      metrics.inc('incidents_total', { rule, severity });
-      if (type !== 'camera_offline') metrics.observe('capture_to_incident_seconds', secondsSince(record.to, clock));
+    for (const incident of incidents) {
+      if (incident.transition !== 'opened') continue;
+      this.#counts.opened(incident);
+      if (incident.type === 'camera_offline') continue;
+      metrics.observe('capture_to_incident_seconds', secondsSince(record.to, clock));
     }
     this.#gauge();
   }
 
   #gauge(): void {
-    let open = 0;
-    for (const lane of this.#lanes.values()) open += openCount(lane.state);
-    this.#deps.metrics.set('incidents_open', open);
+    this.#counts.setOpen([...this.#lanes.values()].flatMap(({ state }) => openIncidents(state)));
   }
 
   #fail(error: unknown): void {

@@ -11,6 +11,7 @@ import { encodeJson } from '../../runtime/messages/codec.ts';
 import type { Feedback, Incident } from '../../runtime/messages/types.ts';
 import { smallDisk } from '../../runtime/stores/objects/small_disk.ts';
 import { at, sampleFeedback, sampleIncident, sampleMute } from '../../runtime/stores/state/samples.ts';
+import { toTimestamp } from '../../runtime/time.ts';
 import { until } from '../../test/wait.ts';
 import { caughtUp, KEY, publish, readAll, sampleRule, type TestDeps, testDeps } from '../testing.ts';
 import { AlertsSink, type AlertsSinkOptions } from './alerts.ts';
@@ -429,6 +430,32 @@ describe('mutes', () => {
     await settled();
     expect(server.keys()).toEqual(['told/1', 'told/2']);
     expect(rows(`status = 'muted'`)).toHaveLength(2);
+  });
+
+  it('are told to Prometheus while they hold, the longest of those on the same thing', async () => {
+    const inMinutes = (n: number): string => toTimestamp(Math.floor(Date.now() / 1_000) * 1_000 + n * 60_000);
+    const [soon, later] = [inMinutes(10), inMinutes(60)];
+    const told = (labels: { camera?: string; rule?: string; zone?: string }): number =>
+      deps.metrics.value('mute_until_timestamp_seconds', { camera: '', rule: '', zone: '', ...labels });
+    await publish(
+      deps.bus,
+      'feedback.v1',
+      muting({ id: 'm-over', camera: 'dock', at: at(0), until: at(1) }),
+      muting({ id: 'm-soon', camera: 'gate', at: at(0), until: soon }),
+      muting({ id: 'm-later', camera: 'gate', at: at(0), until: later }),
+    );
+    await run();
+    expect(told({ camera: 'gate' })).toBe(Date.parse(later) / 1_000);
+    expect(told({ camera: 'dock' })).toBe(0);
+    const mute = sampleMute({ id: 'm-later', camera: 'gate', until: later });
+    await publish(deps.bus, 'feedback.v1', muting({ id: 'm-rule', camera: null, rule: 'on-road', until: soon }));
+    await publish(
+      deps.bus,
+      'feedback.v1',
+      sampleFeedback({ action: 'unmute', incident: null, at: toTimestamp(Date.now()), mute }),
+    );
+    await wait('the end of one to be known', () => told({ camera: 'gate' }) === Date.parse(soon) / 1_000);
+    expect(told({ rule: 'on-road' })).toBe(Date.parse(soon) / 1_000);
   });
 
   it('of another site change nothing', async () => {

@@ -61,7 +61,7 @@ export class AlertsSink implements Component {
     this.#options = options;
     this.#retry = options.retry ?? { minMs: 1_000, maxMs: 60_000 };
     this.#outbox = new Outbox(deps.dataDir, { maxPending: options.maxPending ?? 10_000 });
-    this.#mutes = new Mutes({ bus: deps.bus, clock: deps.clock, onError: options.onError });
+    this.#mutes = new Mutes({ ...deps, onError: options.onError });
     this.#trouble = new Trouble(log, 'the outbox of alerts');
   }
 
