@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import type { SiteConfig } from '../config/site.ts';
 import { busSocketPath } from '../runtime/bus/local/paths.ts';
 import { openBus } from '../runtime/bus/open.ts';
+import type { Message } from '../runtime/bus/types.ts';
 import { AGENT_SILENT_MS } from '../runtime/fleet/roster.ts';
 import { silentLogger } from '../runtime/log.ts';
 import { parseMessage } from '../runtime/messages/schemas.ts';
@@ -31,10 +32,19 @@ async function agentSpeaks(config: SiteConfig): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(AGENT_SILENT_MS);
     for await (const message of bus.tail(TOPICS.agents.name, 'latest', { signal })) {
-      if (message.value !== null && parseMessage('agents.v1', message).site === config.site) return true;
+      if (siteOf(message) === config.site) return true;
     }
     return false;
   } finally {
     await bus.close();
+  }
+}
+
+/** Undefined for a record that nobody can read. */
+function siteOf(message: Message): string | undefined {
+  try {
+    return parseMessage('agents.v1', message).site;
+  } catch {
+    return undefined;
   }
 }

@@ -10,8 +10,7 @@ import { asError, BanksmanError, type ErrorCode } from '../runtime/errors.ts';
 import { rememberCompiled } from '../runtime/lean.ts';
 import { createLogger } from '../runtime/log.ts';
 import { cameraKey, TOPICS } from '../runtime/messages/topics.ts';
-import type { CameraAttention } from '../runtime/messages/types.ts';
-import { fromTimestamp } from '../runtime/time.ts';
+import { readAttention } from './attention.ts';
 import { Counters } from './counters.ts';
 import {
   type AgentToCamera,
@@ -103,8 +102,8 @@ async function attend(from: Bus, key: string): Promise<void> {
   for await (const { value } of from.tail(TOPICS.attention.name, 'latest', { key })) {
     if (value === null) continue;
     try {
-      const attention: CameraAttention = JSON.parse(value.toString('utf8'));
-      session?.attend(fromTimestamp(attention.keepUntil), attention.maxFps);
+      const { keepUntilMs, maxFps } = readAttention(value);
+      session?.attend(keepUntilMs, maxFps);
     } catch (error) {
       log.warn({ err: asError(error) }, 'attention record');
     }

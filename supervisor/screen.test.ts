@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { openMemoryBus } from '../runtime/bus/local/memory.ts';
+import { silentLogger } from '../runtime/log.ts';
 import { encodeJson } from '../runtime/messages/codec.ts';
 import type { CameraStatus, Incident } from '../runtime/messages/types.ts';
 import { sampleIncident, sampleStatus } from '../runtime/stores/state/samples.ts';
 import { until } from '../test/wait.ts';
 import { isCameraState, readableLogLine } from './log_lines.ts';
-import { cameraLine, incidentLine, painter, showChanges } from './screen.ts';
+import { cameraLine, incidentLine, logIncidents, painter, showChanges } from './screen.ts';
 
 const plain = painter(false);
 const fine = sampleStatus({
@@ -107,6 +108,31 @@ test('the terminal stays calm: idle and active are one, a limit that comes and g
     'stalled',
   ]);
   expect(lines[1]).toContain('limited to 3.0 fps');
+});
+
+test('what nobody can read is passed over, on a terminal and in a log', async () => {
+  const bus = openMemoryBus();
+  const abort = new AbortController();
+  const lines: string[] = [];
+  const write = (line: unknown): unknown => lines.push(String(line));
+  const shown = showChanges(bus, { write: (line) => void write(line), color: false }, abort.signal);
+  const log = { ...silentLogger, warn: (entry: unknown) => write(JSON.stringify(entry)) };
+  const logged = logIncidents(bus, log, abort.signal);
+  const producer = bus.producer();
+  const incident = sampleIncident({ id: 'a1', camera: 'gate', transition: 'opened' });
+  await until('both to tell of an incident', async () => {
+    for (const topic of ['camera.status.v1', 'incidents.v1']) {
+      for (const value of [Buffer.from('<html>'), encodeJson({ surprise: 1 })]) {
+        await producer.send(topic, { key: 'yard/gate', value });
+      }
+    }
+    await producer.send('camera.status.v1', { key: 'yard/gate', value: encodeJson(fine) });
+    await producer.send('incidents.v1', { key: 'yard/gate', value: encodeJson(incident) });
+    return ['active', 'INCIDENT', '"incident":"a1"'].every((word) => lines.some((line) => line.includes(word)));
+  });
+  abort.abort();
+  await Promise.all([shown, logged]);
+  await bus.close();
 });
 
 describe('log lines on a terminal', () => {

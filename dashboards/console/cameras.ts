@@ -1,4 +1,4 @@
-import type { Bus, Table } from '../../runtime/bus/types.ts';
+import type { Bus, Message, Table } from '../../runtime/bus/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type BanksmanError, ERRORS, isErrorCode } from '../../runtime/errors.ts';
 import { AgentClocks } from '../../runtime/fleet/clocks.ts';
@@ -6,7 +6,7 @@ import type { KnownAgent } from '../../runtime/fleet/roster.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { parseMessage } from '../../runtime/messages/schemas.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
-import type { CameraRecord, CameraStatus } from '../../runtime/messages/types.ts';
+import type { CameraStatus } from '../../runtime/messages/types.ts';
 import { isStoreAway } from '../../runtime/stores/state/away.ts';
 import { type CameraLive, isWatched, type StateReader } from '../../runtime/stores/state/types.ts';
 import { toTimestamp } from '../../runtime/time.ts';
@@ -16,6 +16,12 @@ import type { CameraView } from './views.ts';
 const STATUS_LIMIT_MS = 15_000;
 /** More open incidents than this are counted as this many. */
 const OPEN_LIMIT = 500;
+
+/** What is to be known of a camera's record; `detect_within_s` null: nobody can read it. */
+interface Configured {
+  camera: string;
+  detect_within_s: number | null;
+}
 
 /** What the store said. */
 interface Known {
@@ -29,6 +35,8 @@ export class CameraViews {
   readonly #clock: Clock;
   readonly #state: StateReader;
   readonly #table: Table;
+  /** By key. A record that nobody can read leaves the one before it; where there was none it is a camera all the same. */
+  readonly #configured = new Map<string, Configured>();
   readonly #clocks: AgentClocks;
   #known: Known = { byCamera: new Map(), openOf: new Map() };
 
@@ -42,6 +50,8 @@ export class CameraViews {
 
   async start(): Promise<void> {
     await this.#table.start();
+    for (const [, message] of this.#table.entries()) this.#configure(message);
+    this.#table.onChange((message) => this.#configure(message));
     await this.#clocks.start();
   }
 
@@ -61,15 +71,29 @@ export class CameraViews {
     }
     const { byCamera, openOf } = this.#known;
     const views: CameraView[] = [];
-    for (const [key, message] of this.#table.entries()) {
-      if (!key.startsWith(`${this.#site}/`)) continue;
-      const camera = parseMessage('cameras.v1', message);
+    for (const camera of this.#configured.values()) {
       // What is told of it was stamped by its agent's clock.
       const now = this.#clock.now() + this.#clocks.offsetMs(camera.camera);
       const [live, open] = [byCamera.get(camera.camera), openOf.get(camera.camera) ?? 0];
-      views.push(away ? untold(camera, live, open, away, now) : cameraView(camera, live, open, now));
+      const view = away ? untold(camera, live, open, away, now) : cameraView(camera, live, open, now);
+      views.push(camera.detect_within_s === null ? unreadable(view) : view);
     }
     return views.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  #configure(message: Message): void {
+    const { key, value } = message;
+    const prefix = cameraKey(this.#site, '');
+    if (!key.startsWith(prefix)) return;
+    if (value === null) this.#configured.delete(key);
+    else {
+      try {
+        this.#configured.set(key, parseMessage('cameras.v1', message));
+      } catch {
+        const before = this.#configured.get(key);
+        this.#configured.set(key, before ?? { camera: key.slice(prefix.length), detect_within_s: null });
+      }
+    }
   }
 
   async #read(): Promise<Known> {
@@ -94,7 +118,7 @@ export class CameraViews {
 
 /** Pure. */
 export function cameraView(
-  camera: Pick<CameraRecord, 'camera' | 'detect_within_s'>,
+  camera: Configured,
   live: CameraLive | undefined,
   openIncidents: number,
   nowMs: number,
@@ -104,7 +128,7 @@ export function cameraView(
     id,
     ...status,
     mend: status.reason !== null && isErrorCode(status.reason) ? ERRORS[status.reason].mend : null,
-    watched: live ? isWatched(live, nowMs, camera.detect_within_s) : false,
+    watched: live ? isWatched(live, nowMs, camera.detect_within_s ?? 0) : false,
     snapshot: live?.picture
       ? { url: `/api/v1/cameras/${encodeURIComponent(id)}/snapshot.jpg`, captureTime: live.picture.captureTime }
       : null,
@@ -114,7 +138,7 @@ export function cameraView(
 
 /** As it was when the store could be read last; green it is not, because nobody can tell. */
 function untold(
-  camera: Pick<CameraRecord, 'camera' | 'detect_within_s'>,
+  camera: Configured,
   live: CameraLive | undefined,
   openIncidents: number,
   { code, mend }: BanksmanError,
@@ -123,6 +147,12 @@ function untold(
   const readAt = live?.status ? Date.parse(live.status.updatedAt) : nowMs;
   const view = cameraView(camera, live, openIncidents, readAt);
   return { ...view, watched: false, reason: code, detail: 'not known now: the state store cannot be read', mend };
+}
+
+/** Nobody can look at a camera whose record nobody can read. */
+function unreadable(view: CameraView): CameraView {
+  const { message, mend } = ERRORS.MESSAGE_INVALID;
+  return { ...view, state: 'stopped', reason: 'MESSAGE_INVALID', detail: `its record in cameras.v1: ${message}`, mend };
 }
 
 /** A state that nobody refreshes any more is not believed. */

@@ -63,6 +63,8 @@ export class CleanupProcessor implements Component {
   /** By `site/camera`. */
   readonly #lanes = new Map<string, Lane>();
   readonly #cameras = new Map<string, CameraRecord>();
+  /** Cameras that there are, and of whose configuration nobody could ever read anything: their state is kept. */
+  readonly #unreadable = new Set<string>();
   /** By partition. */
   readonly #catchUps = new Map<number, CatchUp>();
   readonly #assigned = new Set<number>();
@@ -229,7 +231,7 @@ export class CleanupProcessor implements Component {
       const partition = partitionOf(camera, TOPICS.detections.partitions);
       // Both topics of a partition are assigned together, and each may say so.
       if (!mine.has(partition) || this.#lanes.has(camera)) continue;
-      if (!this.#cameras.has(camera)) {
+      if (!this.#cameras.has(camera) && !this.#unreadable.has(camera)) {
         // Removed while nobody was there to see it.
         gone.push(producer.send('processor-state.v1', { key, value: null }));
         continue;
@@ -276,6 +278,7 @@ export class CleanupProcessor implements Component {
 
   /** One record of `cameras.v1`. A camera that is gone takes its state with it. */
   #configure(key: string, message: Message): void {
+    this.#unreadable.delete(key);
     if (message.value === null) {
       this.#cameras.delete(key);
       const lane = this.#lanes.get(key);
@@ -288,6 +291,7 @@ export class CleanupProcessor implements Component {
       this.#cameras.set(key, record);
       this.#expect(record);
     } catch (error) {
+      if (!this.#cameras.has(key)) this.#unreadable.add(key);
       this.#deps.log.error({ key, err: error }, 'camera record that does not parse; the one before stays');
     }
   }

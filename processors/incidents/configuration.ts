@@ -12,8 +12,9 @@ export class Configuration {
   readonly #lostS: number;
   readonly #cameraTable: Table;
   readonly #ruleTable: Table;
-  readonly #cameras = new Map<string, CameraRecord>();
-  readonly #rules = new Map<string, RuleRecord>();
+  /** By key; null where there is a record that nobody can read, and none was known before it. */
+  readonly #cameras = new Map<string, CameraRecord | null>();
+  readonly #rules = new Map<string, RuleRecord | null>();
   /** Put together on demand; emptied by every change. */
   readonly #compiled = new Map<string, CameraRules>();
   readonly #unsubscribe: (() => void)[] = [];
@@ -49,25 +50,30 @@ export class Configuration {
     await Promise.all([this.#cameraTable.stop(), this.#ruleTable.stop()]);
   }
 
-  /** @returns null for a camera that is not configured (any more). */
-  of(site: string, camera: string): CameraRules | null {
+  /** @returns null for a camera that is not configured (any more); `unreadable`: it is, and nobody knows how. */
+  of(site: string, camera: string): CameraRules | 'unreadable' | null {
     const key = cameraKey(site, camera);
     const record = this.#cameras.get(key);
-    if (!record) return null;
+    if (!record) return record === null ? 'unreadable' : null;
     let compiled = this.#compiled.get(key);
     if (!compiled) {
       const rules = [...this.#rules.values()]
+        .filter((rule) => rule !== null)
         .filter((rule) => rule.site === site && rule.cameras.includes(camera))
         .sort((a, b) => (a.rule < b.rule ? -1 : 1));
-      compiled = { camera: record, rules, lostS: this.#lostS };
+      const prefix = cameraKey(site, '');
+      const unreadable = [...this.#rules].flatMap(([name, rule]) =>
+        rule === null && name.startsWith(prefix) ? name.slice(prefix.length) : [],
+      );
+      compiled = { camera: record, rules, unreadable, lostS: this.#lostS };
       this.#compiled.set(key, compiled);
     }
     return compiled;
   }
 
   /** A record that does not parse leaves the one before it in force. */
-  #take(topic: 'cameras.v1', message: Message, into: Map<string, CameraRecord>): void;
-  #take(topic: 'rules.v1', message: Message, into: Map<string, RuleRecord>): void;
+  #take(topic: 'cameras.v1', message: Message, into: Map<string, CameraRecord | null>): void;
+  #take(topic: 'rules.v1', message: Message, into: Map<string, RuleRecord | null>): void;
   #take(topic: 'cameras.v1' | 'rules.v1', message: Message, into: Map<string, unknown>): void {
     this.#compiled.clear();
     if (message.value === null) {
@@ -77,6 +83,7 @@ export class Configuration {
     try {
       into.set(message.key, parseMessage(topic, message));
     } catch (error) {
+      if (!into.has(message.key)) into.set(message.key, null);
       this.#log.error(
         { code: 'MESSAGE_INVALID', err: asError(error), key: message.key },
         'configuration record ignored',

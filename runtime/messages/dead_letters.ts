@@ -6,8 +6,10 @@ import { toTimestamp } from '../time.ts';
 import { encodeJson } from './codec.ts';
 import type { DeadLetter } from './types.ts';
 
-/** Larger values are cut in the letter; the coordinates find the rest while it is retained. */
+/** What is larger is cut in the letter, which must itself fit into a record; the coordinates find the rest. */
 const MAX_BYTES = 256 * 1024;
+const MAX_HEADERS = 64;
+const MAX_TEXT = 2_000;
 
 /**
  * Puts a message that could not be handled aside, with the reason, and counts it. Resolves when the
@@ -22,13 +24,18 @@ export async function sendDeadLetter(
   const reason = error instanceof BanksmanError ? error.code : 'INTERNAL';
   const letter: DeadLetter = {
     source: { topic: message.topic, partition: message.partition, offset: String(message.offset) },
-    key: message.key,
-    headers: { ...message.headers },
+    key: message.key.slice(0, MAX_TEXT),
+    headers: bounded(message.headers),
     valueBase64: (message.value ?? Buffer.alloc(0)).subarray(0, MAX_BYTES).toString('base64'),
     reason,
-    detail: error instanceof Error ? error.message : String(error),
+    detail: (error instanceof Error ? error.message : String(error)).slice(0, MAX_TEXT),
     at: toTimestamp(deps.clock.now()),
   };
-  await producer.send('dead-letters.v1', { key: message.key, value: encodeJson(letter) });
+  await producer.send('dead-letters.v1', { key: letter.key, value: encodeJson(letter) });
   deps.metrics.inc('dead_letters_total', { topic: message.topic, reason });
+}
+
+function bounded(headers: Message['headers']): Record<string, string> {
+  const kept = Object.entries(headers).slice(0, MAX_HEADERS);
+  return Object.fromEntries(kept.map(([name, value]) => [name.slice(0, MAX_TEXT), value.slice(0, MAX_TEXT)]));
 }
