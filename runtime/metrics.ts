@@ -120,6 +120,7 @@ export const METRICS = Object.freeze({
   evidence_pending: gauge('Incident transitions whose evidence is not written yet.'),
   evidence_deleted_total: counter('Evidence objects removed by retention.', 'reason'),
   evidence_spool_bytes: gauge('Bytes of evidence on disk here that wait for a store that is away.'),
+  evidence_spool_max_bytes: gauge('Bytes of evidence that the spool takes.'),
   evidence_spool_objects: gauge('Objects of evidence on disk here that wait for a store that is away.'),
   store_available: gauge('0 while a store cannot be used.', 'store'),
   state_rebuilds_total: counter('Times that the state store had lost records, which were read from the topics again.'),
@@ -134,6 +135,7 @@ export const METRICS = Object.freeze({
     [30, 60, 120, 300, 600, 1_800, 3_600, 14_400, 86_400],
     'severity',
   ),
+  certificate_end_timestamp_seconds: gauge('When a certificate that banksman shows ends.', 'certificate'),
   http_requests_total: counter('Requests to the console.', 'route', 'status'),
 });
 

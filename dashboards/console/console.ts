@@ -150,10 +150,10 @@ export class Console implements Component {
 
   async #followRenewals(pair: Pair): Promise<void> {
     const { tls } = this.#options;
-    const { clock, log } = this.#deps;
+    const { clock, log, metrics } = this.#deps;
     // With a certificate it is a TLS server that was made.
     const server = this.#server as TlsServer;
-    if (tls) await followPair(tls, server, pair, { clock, log, signal: this.#abort.signal });
+    if (tls) await followPair(tls, server, pair, { clock, log, metrics, signal: this.#abort.signal });
   }
 
   #routes(): Hono<AppEnv> {

@@ -1,8 +1,10 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type Server as TlsServer } from 'node:tls';
 import type { Clock } from '../../../runtime/clock.ts';
 import { asError, BanksmanError } from '../../../runtime/errors.ts';
 import type { Logger } from '../../../runtime/log.ts';
+import type { Metrics } from '../../../runtime/metrics.ts';
 
 export interface Pair {
   cert: string;
@@ -33,14 +35,21 @@ export async function readPair(files: { cert_file: string; key_file: string }): 
   return { cert, key };
 }
 
+/** When what browsers are shown ends; of a chain its first certificate, which is the server's own. */
+function measureEnd({ cert }: Pair, metrics: Metrics): void {
+  const end = Date.parse(new X509Certificate(cert).validTo) / 1_000;
+  metrics.set('certificate_end_timestamp_seconds', end, { certificate: 'console' });
+}
+
 /** Gives a renewed certificate to a running server, until `signal`. One that cannot be used is said once. */
 export async function followPair(
   files: { cert_file: string; key_file: string },
   server: TlsServer,
   before: Pair,
-  { clock, log, signal }: { clock: Clock; log: Logger; signal: AbortSignal },
+  { clock, log, metrics, signal }: { clock: Clock; log: Logger; metrics: Metrics; signal: AbortSignal },
 ): Promise<void> {
   let active = before;
+  measureEnd(active, metrics);
   let refused = '';
   while (!signal.aborted) {
     await clock.sleep(LOOK_MS, signal);
@@ -51,6 +60,7 @@ export async function followPair(
       if (pair.cert === active.cert && pair.key === active.key) continue;
       server.setSecureContext(pair);
       active = pair;
+      measureEnd(active, metrics);
       log.info('a renewed certificate is in use');
     } catch (thrown) {
       const why = asError(thrown).message;

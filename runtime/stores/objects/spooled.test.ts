@@ -133,6 +133,7 @@ describe.skipIf(!hasS3())('a store behind a spool', { timeout: 60_000 }, () => {
     expect(gauge('store_available')).toBe(0);
     expect(gauge('evidence_spool_objects')).toBe(6);
     expect(gauge('evidence_spool_bytes')).toBe(store.state().bytes);
+    expect(gauge('evidence_spool_max_bytes')).toBe(10_000_000);
     expect(gauge(`store_errors_total ${code}`)).toBe(1);
     // What waits is read here, also by another process; of the rest nobody can tell.
     expect(await text(store, 'yard/gate/a/record.json')).toBe('r1,r2');

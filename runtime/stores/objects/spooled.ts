@@ -71,6 +71,7 @@ export class SpooledObjectStore implements ObjectStore {
     // Until it is known better: what was wrong when it was stopped. The first thing done is to look.
     if (trouble) this.#away ??= new BanksmanError(trouble.code, { message: trouble.message });
     this.#options.metrics.set('store_available', trouble ? 0 : 1, STORE);
+    this.#options.metrics.set('evidence_spool_max_bytes', this.#options.maxBytes);
     this.#say();
     this.#loop ??= this.#run(this.#stopping.signal);
   }
