@@ -1,5 +1,6 @@
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openMemoryBus } from '../runtime/bus/local/memory.ts';
+import type { Bus } from '../runtime/bus/types.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { silentLogger } from '../runtime/log.ts';
 import { encodeJson } from '../runtime/messages/codec.ts';
@@ -11,11 +12,17 @@ import { cameraRecord } from '../test/ingest/camera_record.ts';
 import { until } from '../test/wait.ts';
 import { WatchedCameras } from './watched.ts';
 
-const bus = openMemoryBus();
-const metrics = new PrometheusMetrics();
-const watched = new WatchedCameras({
-  ...{ bus, metrics, site: 'yard', clock: systemClock, log: silentLogger },
-  clockOffsetMs: () => 5_000,
+let bus: Bus;
+let metrics: PrometheusMetrics;
+let watched: WatchedCameras;
+
+beforeEach(() => {
+  bus = openMemoryBus();
+  metrics = new PrometheusMetrics();
+  watched = new WatchedCameras({
+    ...{ bus, metrics, site: 'yard', clock: systemClock, log: silentLogger },
+    clockOffsetMs: () => 5_000,
+  });
 });
 afterEach(async () => {
   await watched.stop();
@@ -48,4 +55,26 @@ it('says up to when a camera was watched, on the clock of this machine', async (
 
   await producer.send('cameras.v1', { key, value: null });
   await until('the camera to be forgotten', async () => !(await metrics.registry.metrics()).includes('"gate"'));
+});
+
+it('goes on with what it knew when a record cannot be read, and starts where there is one', async () => {
+  const producer = bus.producer();
+  const junk = (camera: string): Promise<unknown> =>
+    producer.send('cameras.v1', { key: cameraKey('yard', camera), value: encodeJson({ surprise: 1 }) });
+  const add = (camera: string): Promise<unknown> => {
+    const value = encodeJson(cameraRecord({ camera, url: `rtsp://127.0.0.1/${camera}` }));
+    return producer.send('cameras.v1', { key: cameraKey('yard', camera), value });
+  };
+  const expects = (cameras: number): Promise<unknown> =>
+    until(`${cameras} cameras`, async () =>
+      (await metrics.registry.metrics()).includes(`cameras_expected ${cameras}\n`),
+    );
+  await junk('spoiled');
+  await add('gate');
+  await watched.start();
+  await expects(1);
+  await junk('gate');
+  // In the partition of the junk as well: whoever stopped at it would not see this one.
+  for (const camera of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) await add(camera);
+  await expects(9);
 });

@@ -267,6 +267,7 @@ function mortal(bus: Bus, sends: number): { bus: Bus; dead: () => boolean } {
       table: (topic) => bus.table(topic),
       tail: (topic, from, options) => bus.tail(topic, from, options),
       read: (topic, partition, offset) => bus.read(topic, partition, offset),
+      partitions: (topic) => bus.partitions(topic),
       lag: () => bus.lag(),
       close: () => bus.close(),
     },
@@ -321,6 +322,23 @@ describe('after a crash', () => {
     expect(tracks.map(({ seq }) => seq)).toEqual(story.map(({ seq }) => seq));
     const ids = new Set(tracks.flatMap((record) => record.tracks.map(({ id }) => id)));
     expect(ids.size).toBe(2);
+  });
+
+  test('started with a camera record that nobody can read, it keeps what it knew until there is one again', async () => {
+    const yard = await site();
+    const first = await cleanup(yard);
+    await send(yard, story.slice(0, 30));
+    await consumed(yard);
+    await first.stop();
+    await yard.producer.send('cameras.v1', { key: KEY, value: Buffer.from('{"site":') });
+    const second = await cleanup(yard);
+    await second.stop();
+    await yard.producer.send('cameras.v1', { key: KEY, value: encodeJson(cameraRecord()) });
+    await cleanup(yard);
+    await send(yard, story.slice(30));
+    await consumed(yard);
+    const ids = (await all(yard, 'tracks.v1')).flatMap((record) => record.tracks.map(({ id }) => id));
+    expect(new Set(ids).size).toBe(2);
   });
 
   test('a backlog over several runs of a camera is applied run by run, though observations are read first', async () => {

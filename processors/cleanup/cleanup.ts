@@ -11,6 +11,7 @@ import { cameraKey, TOPICS } from '../../runtime/messages/topics.ts';
 import type { CameraAttention, CameraRecord } from '../../runtime/messages/types.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { fromTimestamp, toTimestamp } from '../../runtime/time.ts';
+import { lastReadable } from '../last_readable.ts';
 import { applyEntry, starve } from './apply.ts';
 import { announce } from './attention.ts';
 import { CatchUp, type Taken } from './catch_up.ts';
@@ -68,6 +69,8 @@ export class CleanupProcessor implements Component {
   /** By partition. */
   readonly #catchUps = new Map<number, CatchUp>();
   readonly #assigned = new Set<number>();
+  /** Of the topics that are read. */
+  #partitions = 0;
   #running: Running | undefined;
   #failed = false;
 
@@ -211,7 +214,7 @@ export class CleanupProcessor implements Component {
 
   /** A camera of which nothing ever comes is missed as well. */
   #expect({ site, camera }: CameraRecord): void {
-    const partition = partitionOf(cameraKey(site, camera), TOPICS.detections.partitions);
+    const partition = partitionOf(cameraKey(site, camera), this.#partitions);
     const producer = this.#running?.producer;
     if (producer && this.#assigned.has(partition)) this.#laneOf(site, camera, partition, producer);
   }
@@ -222,30 +225,31 @@ export class CleanupProcessor implements Component {
     const producer = this.#running?.producer;
     if (!producer) return;
     const mine = new Set(partitions.map(({ partition }) => partition));
+    this.#partitions = await bus.partitions(TOPICS.detections.name);
     const table = bus.table('processor-state.v1');
     await table.start();
     const gone: Promise<unknown>[] = [];
+    const spoiled = new Set<string>();
     for (const [key, message] of table.entries()) {
       if (!key.startsWith(`${PROCESSOR}/`)) continue;
       const camera = key.slice(PROCESSOR.length + 1);
-      const partition = partitionOf(camera, TOPICS.detections.partitions);
       // Both topics of a partition are assigned together, and each may say so.
-      if (!mine.has(partition) || this.#lanes.has(camera)) continue;
+      if (!mine.has(partitionOf(camera, this.#partitions)) || this.#lanes.has(camera)) continue;
       if (!this.#cameras.has(camera) && !this.#unreadable.has(camera)) {
         // Removed while nobody was there to see it.
         gone.push(producer.send('processor-state.v1', { key, value: null }));
         continue;
       }
-      const restored = readState(message);
-      if (!restored) {
-        log.error({ key }, 'state that this version cannot read: the camera starts afresh');
-        continue;
-      }
-      const { state, covered } = restored;
-      const heard = this.#heardNow();
-      state.merge = restartWaiting(state.merge, heard.at);
-      heard.to = Math.max(heard.to, state.to ?? 0);
-      this.#lanes.set(camera, new Lane(producer, partition, state, covered, heard));
+      const state = readState(message);
+      if (state) this.#resume(camera, state, producer);
+      else spoiled.add(key);
+    }
+    const before = await lastReadable(bus, spoiled, readState);
+    for (const key of spoiled) {
+      const state = before.get(key);
+      if (state) this.#resume(key.slice(PROCESSOR.length + 1), state, producer);
+      const outcome = state ? 'the one before it is taken' : 'the camera starts afresh';
+      log.error({ key }, `state that this version cannot read: ${outcome}`);
     }
     await table.stop();
     await Promise.all(gone);
@@ -254,6 +258,13 @@ export class CleanupProcessor implements Component {
     for (const partition of fresh) this.#assigned.add(partition);
     for (const record of this.#cameras.values()) this.#expect(record);
     await this.#beginCatchUp(fresh);
+  }
+
+  #resume(camera: string, { state, covered }: NonNullable<ReturnType<typeof readState>>, producer: Producer): void {
+    const heard = this.#heardNow();
+    state.merge = restartWaiting(state.merge, heard.at);
+    heard.to = Math.max(heard.to, state.to ?? 0);
+    this.#lanes.set(camera, new Lane(producer, partitionOf(camera, this.#partitions), state, covered, heard));
   }
 
   async #beginCatchUp(partitions: readonly number[]): Promise<void> {

@@ -47,6 +47,7 @@ function mortal(): Bus {
     table: (topic) => bus.table(topic),
     tail: (topic, from, options) => bus.tail(topic, from, options),
     read: (topic, partition, offset) => bus.read(topic, partition, offset),
+    partitions: (topic) => bus.partitions(topic),
     lag: () => bus.lag(),
     close: () => bus.close(),
   };

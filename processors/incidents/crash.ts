@@ -116,6 +116,7 @@ function mortal(bus: Bus, lastStep: number): { bus: Bus; isDead: () => boolean }
       table: (topic) => bus.table(topic),
       tail: (topic, from, options) => bus.tail(topic, from, options),
       read: (topic, partition, offset) => bus.read(topic, partition, offset),
+      partitions: (topic) => bus.partitions(topic),
       lag: () => bus.lag(),
       close: () => bus.close(),
     },

@@ -15,7 +15,7 @@ import {
   site,
   WAIT,
 } from './crash.ts';
-import { cameraRules, play, ruleRecord, summary, timeline } from './timeline.ts';
+import { cameraRecord, cameraRules, play, ruleRecord, summary, timeline } from './timeline.ts';
 
 afterEach(closeAll);
 
@@ -122,6 +122,31 @@ describe('IncidentsProcessor', () => {
       await table.stop();
     }, WAIT);
     await second.stop();
+  });
+
+  it.each([
+    ['camera', 'cameras.v1', KEY, encodeJson(cameraRecord())],
+    ['rule', 'rules.v1', 'yard/on-road', encodeJson(ruleRecord())],
+  ])('keeps what is open when it starts with the record of a %s that nobody can read', async (_, topic, key, value) => {
+    const { bus, producer } = await site({});
+    const records = timeline('L1*6 L2*6 L0*9');
+    const first = processorOn(bus);
+    await first.start();
+    await publish(producer, records.slice(0, 6));
+    await consumed(bus);
+    await first.stop();
+    await producer.send(topic, { key, value: Buffer.from('{"site":') });
+    const second = processorOn(bus);
+    await second.start();
+    await second.stop();
+    expect((await all(bus, 'incidents.v1')).filter(({ state }) => state !== 'open')).toEqual([]);
+    await producer.send(topic, { key, value });
+    const third = processorOn(bus);
+    await third.start();
+    await publish(producer, records.slice(6));
+    await consumed(bus);
+    await third.stop();
+    expect(await all(bus, 'incidents.v1')).toEqual(play(records, cameraRules({})));
   });
 
   it('takes a rule that is added while it runs', async () => {

@@ -10,6 +10,7 @@ import { cameraKey, TOPICS } from '../../runtime/messages/topics.ts';
 import type { Incident, Tracks } from '../../runtime/messages/types.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { fromTimestamp } from '../../runtime/time.ts';
+import { lastReadable } from '../last_readable.ts';
 import { Configuration } from './configuration.ts';
 import { IncidentCounts } from './counts.ts';
 import { apply, type CameraRules, DEFAULT_LOST_S, openIncidents, reconcile } from './engine.ts';
@@ -134,18 +135,25 @@ export class IncidentsProcessor implements Component {
     const running = this.#running;
     if (!running) return;
     const mine = new Set(partitions.map(({ partition }) => partition));
+    const partitionCount = await this.#deps.bus.partitions(TOPICS.tracks.name);
     const table = this.#deps.bus.table('processor-state.v1');
     await table.start();
-    for (const [key, message] of table.entries()) {
-      if (!key.startsWith(`${PROCESSOR}/`)) continue;
+    const spoiled = new Set<string>();
+    const restore = (key: string, state: ReturnType<typeof readState>): void => {
       const camera = key.slice(PROCESSOR.length + 1);
-      const partition = partitionOf(camera, TOPICS.tracks.partitions);
-      if (!mine.has(partition)) continue;
-      const restored = readState(message);
-      if (restored) this.#lanes.set(camera, new Lane(running.producer, partition, restored.state, restored.covered));
-      else this.#deps.log.error({ key }, 'state that this version cannot read: the camera starts afresh');
-    }
+      const partition = partitionOf(camera, partitionCount);
+      if (!key.startsWith(`${PROCESSOR}/`) || !mine.has(partition)) return;
+      if (state) this.#lanes.set(camera, new Lane(running.producer, partition, state.state, state.covered));
+      else spoiled.add(key);
+    };
+    for (const [key, message] of table.entries()) restore(key, readState(message));
     await table.stop();
+    const before = await lastReadable(this.#deps.bus, spoiled, readState);
+    for (const key of spoiled) {
+      restore(key, before.get(key));
+      const outcome = before.has(key) ? 'the one before it is taken' : 'the camera starts afresh';
+      this.#deps.log.error({ key }, `state that this version cannot read: ${outcome}`);
+    }
     await this.#reconcileAll();
     await this.#commitAll();
   }

@@ -43,6 +43,7 @@ export function busCompliance(name: string, makeBus: () => Promise<BusFixture>):
             return producer.send('observations.v1', { key, value: Buffer.from(String(i)) });
           }),
         );
+        expect(await bus.partitions('observations.v1')).toBe(4);
         for (const [i, { partition }] of sent.entries()) expect(partition).toBe(partitionOf(keys[i % 8] ?? '', 4));
         const messages = await collect(bus.tail('observations.v1', 'earliest', { stopAtEnd: true }));
         expect(messages).toHaveLength(200);

@@ -125,6 +125,8 @@ export interface Bus {
   tail(topic: string, from: TailFrom, options?: TailOptions): AsyncIterable<Message>;
   /** One message again, while it is retained. */
   read(topic: string, partition: number, offset: number): Promise<Message | undefined>;
+  /** Of a topic: a cluster's may have other numbers of them than the local bus. */
+  partitions(topic: string): Promise<number>;
   /** Lag of every group that ever committed. */
   lag(): Promise<(Lag & { group: string })[]>;
   close(): Promise<void>;

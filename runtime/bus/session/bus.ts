@@ -70,6 +70,10 @@ export class SessionBus implements Bus {
     return record?.offset === offset ? toMessage(topic, partition, record) : undefined;
   }
 
+  async partitions(topic: string): Promise<number> {
+    return (await this.#session.bounds(topic)).length;
+  }
+
   lag(): Promise<GroupLag[]> {
     return this.#session.lag();
   }
