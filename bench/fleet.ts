@@ -1,28 +1,35 @@
 /**
- * usage: npm run bench -- fleet [--only bus,groups,detect,ingest,soak] [--repeats N] [--minutes M] [--json]
+ * usage: npm run bench -- fleet [--only bus,groups,detect,ingest,embedded,soak] [--repeats N] [--minutes M] [--json]
  *
  * The bus on Kafka against what it is compared with, by turns on one broker of its own.
  * - `bus`: frames of 50 KB through the bus, produced and consumed, per CPU second of the two processes; the peer is
  *   a plain kafkajs producer (ten a batch) and its `eachBatch` consumer. The broker's own CPU is left out: it is the
  *   same for all. Bar: twice as many.
  * - `groups`: three members, one is killed. How long the partitions that were not the dead one's had no record,
- *   against a kafkajs group with the same session (6 s) and heartbeat (1 s); and how long until the dead one's
- *   partitions had one again, against a group of the newer protocol (KIP-848) as a default broker has it.
+ *   against an eager kafkajs group as it comes (session 30 s, heartbeat 3 s) and one with our session (6 s) and
+ *   heartbeat (1 s); and how long until the dead one's partitions had one again, against a group of the newer
+ *   protocol (KIP-848) as a default broker has it.
  *   Bars: ten times shorter; 10 s.
  * - `detect`: frames looked at a second with 1, 2 and 3 replicas of `process` whose detector sleeps as long as a GPU
  *   would take, with more frames than they can serve; share of what so many times one replica would serve. Bar: 90 %.
  * - `ingest`: three agents with sixty cameras (stand-ins, each a process); one agent is killed with its cameras. How
  *   long until all of them are seen again elsewhere, and the longest silence of the others. Bar: 15 s.
+ * - `embedded`: one machine's load (twenty cameras, three frames a second each, detector a stand-in) through detection,
+ *   cleanup and rules, over the local bus and over Kafka on the same machine by turns: CPU of all processes a frame,
+ *   and memory of the one that is the bus.
  * - `soak`: frames of 1,000 cameras at one a second through detection (stand-in), cleanup and rules, for ten minutes:
  *   lag, memory at its middle and end, CPU a camera. Not among the default parts.
  */
 import { parseArgs } from 'node:util';
+import type { ProcessorName } from '../processors/registry.ts';
 import type { Bus } from '../runtime/bus/types.ts';
 import { IngestFleet } from '../test/fleet/ingest_fleet.ts';
+import { cpuSeconds, residentBytes } from '../test/processes.ts';
 import type { Kind } from './fleet/child.ts';
 import { type BenchChild, BenchCluster } from './fleet/cluster.ts';
+import { type BusAt, LocalBroker, openBus } from './fleet/engine.ts';
 import { keyOfEach } from './fleet/keys.ts';
-import { connect, FrameLoad, replicas } from './fleet/load.ts';
+import { FrameLoad, replicas } from './fleet/load.ts';
 
 const FRAME_BYTES = 50_000;
 const FRAMES = 2_000;
@@ -35,11 +42,15 @@ const SLEEP_MS = 40;
 const OVERLOAD = 1.3;
 const LOOK_MS = 8_000;
 const QUIET_MS = 3_000;
+const ALL: ProcessorName[] = ['detect', 'cleanup', 'incidents'];
+/** What one machine is given to compare the two engines by: cameras, and frames of them all a second. */
+const ONE_MACHINE = { cameras: 20, perSecond: 60 };
 /** How long a dead member's partitions are waited for. */
 const WATCH_MS: Readonly<Record<Kind, number>> = {
   ours: 15_000,
   'ours-kafkajs': 15_000,
   kafkajs: 15_000,
+  'kafkajs-default': 60_000,
   kip848: 60_000,
 };
 
@@ -53,7 +64,7 @@ export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
-      only: { type: 'string', default: 'bus,groups,detect,ingest' },
+      only: { type: 'string', default: 'bus,groups,detect,ingest,embedded' },
       repeats: { type: 'string', default: '5' },
       minutes: { type: 'string', default: '10' },
       json: { type: 'boolean', default: false },
@@ -67,7 +78,8 @@ export async function run(args: string[]): Promise<void> {
     if (parts.has('bus')) results['bus'] = await measureBus(cluster, repeats);
     if (parts.has('groups')) results['groups'] = await measureGroups(cluster, repeats);
     if (parts.has('detect')) results['detect'] = await measureDetection(cluster, repeats);
-    if (parts.has('ingest')) results['ingest'] = await measureIngest(cluster, Math.min(3, repeats));
+    if (parts.has('ingest')) results['ingest'] = await measureIngest(cluster, repeats);
+    if (parts.has('embedded')) results['embedded'] = await measureEmbedded(cluster, repeats);
     if (parts.has('soak')) results['soak'] = await soak(cluster, Number(values.minutes));
   } finally {
     await cluster.stop();
@@ -114,13 +126,18 @@ async function measureGroups(cluster: BenchCluster, repeats: number): Promise<Re
       add(gaps, kind, gapMs / 1000);
       add(served, kind, servedMs / 1000);
     }
+    const { gapMs, servedMs } = await killOne(cluster, 'kafkajs-default');
+    add(gaps, 'kafkajs-default', gapMs / 1000);
+    add(served, 'kafkajs-default', servedMs / 1000);
     // 45 s and more each: a few tell enough.
     if (repeat < 2) add(served, 'kip848', (await killOne(cluster, 'kip848')).servedMs / 1000);
   }
-  const shorter = (gaps['kafkajs'] ?? []).map((gap, index) => gap / (gaps['ours']?.[index] ?? Number.NaN));
+  const shorter = (than: string): Summary =>
+    summary((gaps[than] ?? []).map((gap, index) => gap / (gaps['ours']?.[index] ?? Number.NaN)));
   return {
     ...mapValues(gaps, (name) => `longest gap of the others' partitions, ${name}, s`),
-    'times shorter than kafkajs': summary(shorter),
+    'times shorter than kafkajs as it comes': shorter('kafkajs-default'),
+    'times shorter than kafkajs with our session and heartbeat': shorter('kafkajs'),
     ...mapValues(served, (name) => `until the dead one's partitions are read, ${name}, s`),
   };
 }
@@ -133,9 +150,9 @@ async function measureDetection(cluster: BenchCluster, repeats: number): Promise
   for (let repeat = 0; repeat < repeats; repeat++) {
     const now: number[] = [];
     for (const count of repeat % 2 === 0 ? [1, 2, 3] : [3, 2, 1]) {
-      const prefix = await cluster.prefix();
-      const bus = await connect(cluster, prefix);
-      const running = replicas(cluster, prefix, count, ['detect'], SLEEP_MS);
+      const at = await cluster.bus();
+      const bus = await openBus(at);
+      const running = replicas(at, count, ['detect'], SLEEP_MS);
       const load = new FrameLoad(bus, 96, jpeg);
       try {
         await Promise.all(running.map(({ ready }) => ready));
@@ -162,7 +179,7 @@ async function lookedPerSecond(bus: Bus, ms: number): Promise<number> {
   let looked = 0;
   const following = (async () => {
     for await (const { value } of bus.tail('detections.v1', 'latest', { signal: over.signal })) {
-      if (value && JSON.parse(value.toString()).shed === undefined) looked += 1;
+      if (value && JSON.parse(value.toString()).shed === null) looked += 1;
     }
   })();
   await sleep(1_000);
@@ -194,6 +211,8 @@ async function measureIngest(cluster: BenchCluster, repeats: number): Promise<Re
       const others = cameras.filter((camera) => !orphans.includes(camera));
       const killedAt = performance.now();
       await fleet.kill('b');
+      await until(() => !fleet.owned().has('b'), 120_000);
+      add(found, 'until all cameras of the dead agent have another owner, s', (performance.now() - killedAt) / 1_000);
       await fleet.seen(orphans, ['a', 'c'], 120_000);
       add(found, 'until all cameras of the dead agent are seen again, s', (performance.now() - killedAt) / 1_000);
       const silence = Math.max(...others.map((camera) => fleet.longestGapMs(camera, killedAt)));
@@ -206,11 +225,85 @@ async function measureIngest(cluster: BenchCluster, repeats: number): Promise<Re
   return mapValues(found, (name) => name);
 }
 
+async function measureEmbedded(cluster: BenchCluster, repeats: number): Promise<Record<string, Summary>> {
+  const found: Record<string, number[]> = {};
+  const jpeg = await FrameLoad.picture();
+  const overKafka = async (): Promise<EngineCost> => engineCost(await cluster.bus(), cluster.server.pid, jpeg);
+  const embedded = async (): Promise<EngineCost> => {
+    const broker = await new LocalBroker().start();
+    try {
+      return await engineCost({ engine: 'local', dataDir: broker.dataDir }, broker.pid, jpeg);
+    } finally {
+      broker.end();
+    }
+  };
+  // Code is compiled, the broker's above all.
+  await overKafka();
+  for (let repeat = 0; repeat < repeats; repeat++) {
+    const now: Record<string, EngineCost> = {};
+    const turns = [async () => (now['embedded'] = await embedded()), async () => (now['Kafka'] = await overKafka())];
+    for (const turn of repeat % 2 === 0 ? turns : turns.reverse()) await turn();
+    for (const [name, cost] of Object.entries(now)) {
+      add(found, `ms of CPU a frame, all processes, ${name}`, cost.cpuMs);
+      add(found, `ms of CPU a frame, the bus alone, ${name}`, cost.busCpuMs);
+      add(found, `resident memory of the bus, MB, ${name}`, cost.busMb);
+    }
+    const ratio = (of: (cost: EngineCost) => number): number =>
+      of(now['Kafka'] as EngineCost) / of(now['embedded'] as EngineCost);
+    add(
+      found,
+      'times as much CPU over Kafka, all processes',
+      ratio(({ cpuMs }) => cpuMs),
+    );
+    add(
+      found,
+      'times as much memory over Kafka, the bus',
+      ratio(({ busMb }) => busMb),
+    );
+  }
+  return mapValues(found, (name) => name);
+}
+
+interface EngineCost {
+  cpuMs: number;
+  busCpuMs: number;
+  busMb: number;
+}
+
+/** What a frame costs from its sending to the rules: in this process, in the bus's, `pid`, and in the processors'. */
+async function engineCost(at: BusAt, pid: number, jpeg: Buffer): Promise<EngineCost> {
+  const bus = await openBus(at);
+  const [replica] = replicas(at, 1, ALL, 1);
+  if (!replica) throw new Error('no replica');
+  const load = new FrameLoad(bus, ONE_MACHINE.cameras, jpeg);
+  const look = () => {
+    const { user, system } = process.cpuUsage();
+    const own = (user + system) / 1e6 + replica.cost.cpuSeconds;
+    return { own, broker: cpuSeconds(pid), frames: load.sent };
+  };
+  try {
+    await replica.ready;
+    load.start(ONE_MACHINE.perSecond);
+    await sleep(LOOK_MS);
+    const before = look();
+    await sleep(2 * LOOK_MS);
+    const after = look();
+    const frames = after.frames - before.frames;
+    const busCpuMs = ((after.broker - before.broker) * 1_000) / frames;
+    const cpuMs = busCpuMs + ((after.own - before.own) * 1_000) / frames;
+    return { cpuMs, busCpuMs, busMb: residentBytes(pid) / 1e6 };
+  } finally {
+    load.stop();
+    replica.end();
+    await bus.close();
+  }
+}
+
 async function soak(cluster: BenchCluster, minutes: number): Promise<Record<string, Summary>> {
   const cameras = 1_000;
-  const prefix = await cluster.prefix();
-  const bus = await connect(cluster, prefix);
-  const running = replicas(cluster, prefix, 2, ['detect', 'cleanup', 'incidents'], 1);
+  const at = await cluster.bus();
+  const bus = await openBus(at);
+  const running = replicas(at, 2, ALL, 1);
   const load = new FrameLoad(bus, cameras, await FrameLoad.picture());
   const lags: number[] = [];
   const memory: number[] = [];

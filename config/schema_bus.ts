@@ -22,7 +22,7 @@ const kafka = z
       .describe('Some brokers of the cluster, `HOST:PORT`; they tell of the others.'),
     client: z
       .enum(['platformatic', 'kafkajs'])
-      .describe('Library that speaks with Kafka: @platformatic/kafka is the cheaper one.')
+      .describe('Library that speaks with Kafka; camera processes always use kafkajs, which starts sooner.')
       .default('platformatic'),
     prefix: z
       .string()

@@ -1,4 +1,4 @@
-import type { BusAddress } from '../runtime/bus/open.ts';
+import { type BusAddress, lean } from '../runtime/bus/open.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { asError, BanksmanError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -260,7 +260,8 @@ export class CameraRunner {
   }
 
   #configureMessage({ plan, credentials }: Session): ConfigureMessage {
-    const { epoch, agent, busAddress, reporter } = this.#options;
+    const { epoch, agent, reporter } = this.#options;
+    const busAddress = lean(this.#options.busAddress);
     const lastRunId = reporter.lastRunId;
     return { type: 'configure', camera: this.#record, epoch, agent, busAddress, session: plan, credentials, lastRunId };
   }

@@ -5,7 +5,7 @@ import { connectKafkaBus } from '../../runtime/bus/kafka/connect.ts';
 import type { KafkaOptions } from '../../runtime/bus/kafka/link.ts';
 import { KEYS } from './keys.ts';
 
-export type Kind = 'ours' | 'ours-kafkajs' | 'kafkajs' | 'kip848';
+export type Kind = 'ours' | 'ours-kafkajs' | 'kafkajs' | 'kafkajs-default' | 'kip848';
 
 export type Task =
   /** Sends `count` records of `bytes`, `inFlight` at a time, and says what it cost. */
@@ -88,11 +88,10 @@ async function consume(task: Extract<Task, { do: 'consume' }>): Promise<void> {
     seen += 1;
     if (seen === count) say({ done: cost() });
   };
-  if (kind === 'kafkajs') {
+  if (kind === 'kafkajs' || kind === 'kafkajs-default') {
     const consumer = plain().consumer({
       groupId: prefix + group,
-      sessionTimeout: sessionMs,
-      heartbeatInterval: HEARTBEAT_MS,
+      ...(kind === 'kafkajs' ? { sessionTimeout: sessionMs, heartbeatInterval: HEARTBEAT_MS } : {}),
       // One answer holds as much as one of ours.
       maxBytesPerPartition: 1024 * 1024,
     });

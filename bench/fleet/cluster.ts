@@ -4,6 +4,7 @@ import type { KafkaOptions } from '../../runtime/bus/kafka/link.ts';
 import { TopicAdmin, wantedTopics } from '../../runtime/bus/kafka/topics.ts';
 import { KafkaServer } from '../../test/services/kafka.ts';
 import type { Cost, Report, Task } from './child.ts';
+import type { BusAt } from './engine.ts';
 
 /** A broker of its own, with the product's topics under a prefix a measurement. */
 export class BenchCluster {
@@ -28,6 +29,11 @@ export class BenchCluster {
     await admin.apply(await admin.plan(wantedTopics(prefix, wishes)));
     await admin.close();
     return prefix;
+  }
+
+  /** Topics of their own on this broker. */
+  async bus(): Promise<BusAt> {
+    return { engine: 'kafka', address: this.server.address, prefix: await this.prefix() };
   }
 
   child(prefix: string): BenchChild {

@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import type { ProcessorName } from '../../processors/registry.ts';
-import { connectKafkaBus } from '../../runtime/bus/kafka/connect.ts';
 import type { Bus } from '../../runtime/bus/types.ts';
 import { encodeFrameHeaders } from '../../runtime/messages/codec.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
-import type { BenchCluster } from './cluster.ts';
+import type { BusAt } from './engine.ts';
 import type { ProcessorReport, ProcessorTask } from './processor.ts';
 
 /** A replica of `process` with a stand-in for the detector. */
@@ -111,11 +110,6 @@ export class FrameLoad {
   }
 }
 
-export function connect(cluster: BenchCluster, prefix: string): Promise<Bus> {
-  return connectKafkaBus({ brokers: [cluster.server.address], client: 'platformatic', prefix, clientId: 'bench' });
-}
-
-export function replicas(cluster: BenchCluster, prefix: string, count: number, only: ProcessorName[], sleepMs: number) {
-  const task = { address: cluster.server.address, prefix, only, sleepMs };
-  return Array.from({ length: count }, () => new Replica(task));
+export function replicas(bus: BusAt, count: number, only: ProcessorName[], sleepMs: number): Replica[] {
+  return Array.from({ length: count }, () => new Replica({ bus, only, sleepMs }));
 }

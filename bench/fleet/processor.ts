@@ -1,17 +1,16 @@
 /**
- * Processors of the product in a process of their own, on Kafka, with a detector that sleeps as long as a GPU
+ * Processors of the product in a process of their own, with a detector that sleeps as long as a GPU
  * would take. Says once a second what it cost.
  */
 
 import { createProcessors, type ProcessorName } from '../../processors/registry.ts';
-import { connectKafkaBus } from '../../runtime/bus/kafka/connect.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { createLogger } from '../../runtime/log.ts';
 import { noMetrics } from '../../runtime/metrics.ts';
+import { type BusAt, openBus } from './engine.ts';
 
 export interface ProcessorTask {
-  address: string;
-  prefix: string;
+  bus: BusAt;
   dataDir: string;
   only: ProcessorName[];
   /** Of one look. */
@@ -37,9 +36,8 @@ const STAND_IN = (sleepMs: number): URL => {
   return new URL(`data:text/javascript,${encodeURIComponent(script)}`);
 };
 
-const { address, prefix, dataDir, only, sleepMs }: ProcessorTask = JSON.parse(process.argv[2] ?? '{}');
-const options = { brokers: [address], client: 'platformatic', prefix, clientId: 'bench' } as const;
-const bus = await connectKafkaBus(options);
+const { bus: at, dataDir, only, sleepMs }: ProcessorTask = JSON.parse(process.argv[2] ?? '{}');
+const bus = await openBus(at);
 const log = createLogger('process', 'warn');
 const deps = { bus, site: 'yard', log, metrics: noMetrics, clock: systemClock, dataDir };
 const components = await createProcessors(deps, only, {

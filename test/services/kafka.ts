@@ -76,6 +76,13 @@ export class KafkaServer {
     return this;
   }
 
+  /** Of the broker's process. */
+  get pid(): number {
+    const pid = this.#process?.pid;
+    if (pid === undefined) throw new Error('the broker was not started');
+    return pid;
+  }
+
   /** False also when it ended by itself, as a broker does whose disk is full. */
   get running(): boolean {
     return this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;

@@ -5,6 +5,7 @@
 import Broker from 'kafkajs/src/broker/index.js';
 import loggers from 'kafkajs/src/loggers/index.js';
 import ConnectionPool from 'kafkajs/src/network/connectionPool.js';
+import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 import makeSocketFactory from 'kafkajs/src/network/socketFactory.js';
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import decodeBatch from 'kafkajs/src/protocol/recordBatch/v0/decoder.js';
@@ -34,6 +35,12 @@ interface Topic<P> {
   readonly topic: string;
   readonly partitions: readonly ({ readonly partition: number; readonly errorCode: number } & P)[];
 }
+
+/** As it comes it wakes up every millisecond for each connection, for ever, to see that no request waits. */
+const scheduleCheck = RequestQueue.prototype.scheduleCheckPendingRequests;
+RequestQueue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
+  if (this.pending.length > 0) scheduleCheck.call(this);
+};
 
 export function kafkajsDriver(options: KafkaOptions): KafkaDriver {
   // Its own log is silent: what goes wrong is told by who asked.

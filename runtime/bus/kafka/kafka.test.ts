@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { KafkaServer } from '../../../test/services/kafka.ts';
 import { type BusFixture, busCompliance } from '../compliance.ts';
 import { SessionBus } from '../session/bus.ts';
@@ -37,5 +37,18 @@ async function makeBus(client: KafkaOptions['client']): Promise<BusFixture> {
 }
 
 describe.each(['platformatic', 'kafkajs'] as const)('with %s', (client) => {
+  it('sleeps while there is nothing to do', async () => {
+    const fixture = await makeBus(client);
+    const bus = await fixture.connect();
+    await bus.producer().send('tracks.v1', { key: 'yard/gate', value: Buffer.from('x') });
+    const timers = vi.spyOn(globalThis, 'setTimeout');
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    // A wake-up each millisecond, as kafkajs does it by itself, would be a thousand.
+    expect(timers.mock.calls.length).toBeLessThan(50);
+    timers.mockRestore();
+    await bus.close();
+    await fixture.stop();
+  });
+
   busCompliance(`kafka, ${client}`, () => makeBus(client));
 });
