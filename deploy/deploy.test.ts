@@ -1,14 +1,14 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { VERSION } from '../cli/version.ts';
-import { program } from '../cli.ts';
 import { loadSite } from '../config/load.ts';
 import { PROCESSORS } from '../processors/registry.ts';
 import { topicSpec } from '../runtime/messages/topics.ts';
 import { METRICS } from '../runtime/metrics.ts';
+import { wrongIn } from '../test/commands.ts';
 
 const root = join(import.meta.dirname, '..');
 const text = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -30,23 +30,6 @@ const compose = z
 const services = Object.entries(compose.services);
 const ours = services.filter(([, { image }]) => image.startsWith('banksman:'));
 const roles = ['ingest', 'process', 'sink', 'console'];
-
-/** What would be wrong with these words after `banksman`: a command or an option that there is not. */
-function wrongIn(args: readonly string[]): string[] {
-  let command = program;
-  const rest = [...args];
-  for (;;) {
-    const next = command.commands.find((each) => each.name() === rest[0]);
-    if (!next) break;
-    command = next;
-    rest.shift();
-  }
-  if (command === program || command.commands.length > 0) return [`no command: ${args.join(' ')}`];
-  const options = command.options.flatMap(({ short, long }) => [short, long]);
-  return rest
-    .filter((word) => word.startsWith('-') && !options.includes(word))
-    .map((word) => `${args.join(' ')}: ${word}`);
-}
 
 describe('compose.yaml', () => {
   it('pins every image, ours to this version, and those of tests to what tests install', () => {
@@ -76,7 +59,7 @@ describe('compose.yaml', () => {
     const kept = new Set(named.filter((volume) => !volume.startsWith('.')));
     expect(new Set(Object.keys(compose.volumes))).toEqual(kept);
     for (const volume of named.filter((one) => one.startsWith('.')))
-      expect(() => text(join('deploy', volume))).not.toThrow();
+      expect(existsSync(join(root, 'deploy', volume)), volume).toBe(true);
     for (const [, { depends_on }] of services) {
       for (const other of Object.keys(depends_on)) expect(compose.services).toHaveProperty(other);
     }
@@ -117,6 +100,9 @@ describe('compose.yaml', () => {
         ),
       })
       .parse(parse(text('deploy/compose/prometheus.yaml')).valueOf());
+    // The rules go by the name of the job.
+    expect(scraped.scrape_configs).toContainEqual(expect.objectContaining({ job_name: 'banksman' }));
+    expect(text('deploy/compose/prometheus.yaml')).toContain(`replacement: ${config.site} }`);
     expect(scraped.scrape_configs.flatMap((one) => one.dns_sd_configs.flatMap(({ names }) => names))).toEqual(roles);
   });
 });
