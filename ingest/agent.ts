@@ -21,6 +21,7 @@ import { Lockout } from './lockout.ts';
 import { Coordinator } from './owners/coordinator.ts';
 import { Membership } from './owners/membership.ts';
 import { Reporter } from './reporter.ts';
+import { Starts } from './starts.ts';
 
 export interface IngestAgentOptions {
   bus: Bus;
@@ -55,6 +56,8 @@ const TICK_MS = 250;
 /** Cameras that come together are started over this long each, at most. */
 const JITTER_PER_CAMERA_MS = 150;
 const MAX_JITTER_MS = 5_000;
+/** Camera processes that load at once; some of each waits for the network. */
+const STARTS_PER_CORE = 2;
 /** Changes that come together are applied together. */
 const GATHER_MS = 20;
 const HAND_OVER_MS = 5_000;
@@ -87,9 +90,12 @@ export class IngestAgent implements Component {
   readonly name = 'ingest';
   readonly #options: IngestAgentOptions;
   readonly #cameras = new Map<string, Camera>();
+  /** Of every configured camera the newest record that can be read, by key. */
+  readonly #records = new Map<string, CameraRecord>();
   /** Newest watched capture time, epoch ms, by camera. */
   readonly #watchedTo = new Map<string, number>();
   readonly #lockout: Lockout;
+  readonly #starts = new Starts(STARTS_PER_CORE * availableParallelism());
   readonly #stopped = new AbortController();
   readonly #twice = new Lasting();
   /** What changed and is not applied yet. */
@@ -136,7 +142,11 @@ export class IngestAgent implements Component {
       judgesFrom: clock.monotonic() + (alone ? 0 : AGENT_SILENT_MS),
     });
     this.#running = { producer, cameras, owners, orders, membership, coordinator };
-    this.#offs = [cameras, owners].map((table) => table.onChange(({ key }) => this.#noteChange(key)));
+    for (const [, message] of cameras.entries()) this.#remember(message);
+    this.#offs = [
+      cameras.onChange((message) => this.#remember(message)),
+      ...[cameras, owners].map((table) => table.onChange(({ key }) => this.#noteChange(key))),
+    ];
     await membership.start(() => coordinator.look());
     for (const [key] of owners.entries()) this.#noteChange(key);
     void this.#followCoverage();
@@ -199,6 +209,17 @@ export class IngestAgent implements Component {
     while (busy() && othersLive() && clock.monotonic() < until) await clock.sleep(TICK_MS / 2);
   }
 
+  #remember(message: Message): void {
+    if (message.value === null) this.#records.delete(message.key);
+    else {
+      try {
+        this.#records.set(message.key, parseMessage('cameras.v1', message));
+      } catch {
+        // The one before stays; whoever is given the camera says so.
+      }
+    }
+  }
+
   #noteChange(key: string): void {
     const prefix = cameraKey(this.#options.site, '');
     if (!key.startsWith(prefix)) return;
@@ -252,14 +273,16 @@ export class IngestAgent implements Component {
     if (!wanted || known?.configuredAt === wanted.message.offset) return;
     const { log } = this.#options;
     const producer = this.#running?.producer;
-    let record: CameraRecord;
+    let record: CameraRecord | undefined;
     try {
       record = parseMessage('cameras.v1', wanted.message);
     } catch (error) {
-      log.error({ camera: name, err: error }, 'the record of a camera is not valid');
+      record = this.#records.get(wanted.message.key);
+      const outcome = record ? 'the one before it stays' : 'it is not run';
+      log.error({ camera: name, err: error }, `the record of a camera is not valid: ${outcome}`);
       if (producer) await sendDeadLetter(producer, wanted.message, error, this.#options);
-      return;
     }
+    if (!record) return;
     if (known) {
       known.configuredAt = wanted.message.offset;
       known.runner.update(record);
@@ -274,6 +297,7 @@ export class IngestAgent implements Component {
       ...{ record, epoch, agent: agentId, busAddress, reporter, clock, metrics, log, random },
       command: this.#command(),
       lockout: this.#lockout,
+      starts: this.#starts,
       preflightTimeoutMs: this.#options.preflightTimeoutMs ?? 5_000,
       heartbeatLimitMs: this.#options.heartbeatLimitMs ?? HEARTBEAT_LIMIT_MS,
     });

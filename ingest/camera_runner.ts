@@ -12,6 +12,7 @@ import { RestartBudget, reconnectDelayMs } from './reconnect.ts';
 import type { Reporter } from './reporter.ts';
 import { preflight } from './rtsp/preflight.ts';
 import { resolveCredentials } from './secrets.ts';
+import type { Starts } from './starts.ts';
 
 export interface RunnerOptions {
   record: CameraRecord;
@@ -21,6 +22,8 @@ export interface RunnerOptions {
   command: CameraCommand;
   reporter: Reporter;
   lockout: Lockout;
+  /** Shared by all cameras of the agent. */
+  starts: Starts;
   clock: Clock;
   metrics: Metrics;
   log: Logger;
@@ -180,12 +183,21 @@ export class CameraRunner {
     const { clock, command, metrics, reporter, lockout } = this.#options;
     const { camera, url } = this.#record;
     reporter.set('connecting', null, null);
+    const started = await this.#options.starts.begin(this.#interrupt.signal);
+    if (!started || this.#stopping || this.#restartAsked) {
+      started?.();
+      return;
+    }
     if (this.#processesStarted++ > 0) metrics.inc('camera_restarts_total', { camera });
-    const process = new CameraProcess(command, clock, this.#options.heartbeatLimitMs, (message) => this.#hear(message));
+    const process = new CameraProcess(command, clock, this.#options.heartbeatLimitMs, (message) => {
+      started();
+      this.#hear(message);
+    });
     this.#process = process;
     this.#cost.begin(clock.monotonic());
     process.configure(this.#configureMessage(session));
     const outcome = await process.outcome;
+    started();
     this.#process = null;
     metrics.remove('camera_rss_bytes', { camera });
     lockout.doubted(url, session.credentials);
