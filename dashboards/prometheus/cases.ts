@@ -142,7 +142,7 @@ export const CASES: readonly Case[] = [
       'banksman_camera_reconnects_total{camera="gate",reason="RTSP_STALLED"}': '0x29 0+0.1x39 4x100',
       'banksman_camera_watched{camera="dock"}': '0x2 1x200',
     },
-    quiet: '40m',
+    quiet: '67m',
     fires: '75m',
     over: '140m',
     as: [
@@ -231,8 +231,11 @@ export const CASES: readonly Case[] = [
         [`banksman_capture_to_incident_seconds_bucket{le="${bound}"}`]: '0+1x59 60+0.1x59 66+1x120',
         'banksman_capture_to_incident_seconds_bucket{le="+Inf"}': '0+1x240',
         banksman_capture_to_incident_seconds_count: '0+1x240',
+        // All late, but few.
+        [`banksman_capture_to_incident_seconds_bucket{le="${bound}",site="island"}`]: '0x240',
+        'banksman_capture_to_incident_seconds_count{site="island"}': '0+0.1x240',
       },
-      quiet: '90m',
+      quiet: '110m',
       fires: '119m',
       over: '130m',
       as: [{ summary: '88.5% of the incidents of the last hour opened more than a second late' }],
@@ -245,8 +248,10 @@ export const CASES: readonly Case[] = [
       'banksman_capture_to_incident_seconds_bucket{le="1"}': '0+5x24 120+2.5x96 360+5x24',
       'banksman_capture_to_incident_seconds_bucket{le="+Inf"}': '0+5x168',
       banksman_capture_to_incident_seconds_count: '0+5x168',
+      'banksman_capture_to_incident_seconds_bucket{le="1",site="island"}': '0x168',
+      'banksman_capture_to_incident_seconds_count{site="island"}': '0+0.1x168',
     },
-    quiet: '3h',
+    quiet: '5h',
     fires: '9h',
     over: '11h',
     as: [{ summary: '50% of the incidents of the last six hours opened more than a second late' }],
@@ -261,7 +266,7 @@ export const CASES: readonly Case[] = [
       'banksman_bus_lag_records{group="state",topic="tracks.v1"}': '5000x90',
       'banksman_bus_lag_records{group="evidence",topic="incidents.v1"}': '0+1x90',
     },
-    quiet: '18m',
+    quiet: '28m',
     fires: '40m',
     over: '70m',
     as: [
@@ -294,11 +299,11 @@ export const CASES: readonly Case[] = [
     series: {
       'banksman_frames_published_total{camera="gate",purpose="live"}': '0+300x90',
       'banksman_frames_published_total{camera="gate",purpose="catchup"}': '0+300x90',
-      'banksman_frames_shed_total{purpose="live",reason="superseded"}': '0x10 0+80x30 2400x50',
+      'banksman_frames_shed_total{purpose="live",reason="superseded"}': '0+30x10 300+80x30 2700+30x50',
       'banksman_frames_shed_total{purpose="live",reason="stale"}': '0x10 0+40x30 1200x50',
       'banksman_frames_shed_total{purpose="catchup",reason="catchup_budget"}': '0+200x90',
     },
-    quiet: '15m',
+    quiet: '24m',
     fires: '35m',
     over: '55m',
     as: [{ summary: 'Of live frames 40% are shed, most as superseded' }],
@@ -355,7 +360,7 @@ export const CASES: readonly Case[] = [
       'banksman_role_restarts_total{role="process",instance="yard:9464"}': '0x12 0+1x5 5x20',
       'banksman_role_restarts_total{role="sink",instance="yard:9464"}': '0x12 1x26',
     },
-    quiet: '70m',
+    quiet: '85m',
     fires: '120m',
     over: '160m',
     as: [
@@ -372,7 +377,7 @@ export const CASES: readonly Case[] = [
       'banksman_detector_restarts_total{reason="hung"}': '0x12 0+1x5 5x20',
       'banksman_detector_restarts_total{reason="failed"}': '0x12 2x26',
     },
-    quiet: '70m',
+    quiet: '85m',
     fires: '120m',
     over: '160m',
     as: [{ labels: { reason: 'hung' }, summary: '5 detectors were replaced in the last hour: hung' }],
@@ -383,8 +388,9 @@ export const CASES: readonly Case[] = [
     series: {
       'banksman_camera_reconnects_total{camera="gate",reason="CAMERA_PROCESS_FAILED"}': '0x12 0+1x5 5x20',
       'banksman_camera_reconnects_total{camera="dock",reason="RTSP_ENDED"}': '0+5x38',
+      'banksman_camera_reconnects_total{camera="roof",reason="CAMERA_PROCESS_FAILED"}': '0x12 2x26',
     },
-    quiet: '70m',
+    quiet: '85m',
     fires: '120m',
     over: '160m',
     as: [
@@ -416,7 +422,7 @@ export const CASES: readonly Case[] = [
       'banksman_capture_to_incident_seconds_count{site="harbour"}': '0+1x400',
       'banksman_capture_to_incident_seconds_count{site="island"}': '0x300',
     },
-    quiet: '167h',
+    quiet: '173h',
     fires: '200h',
     over: '206h',
     as: [
@@ -433,7 +439,7 @@ export const CASES: readonly Case[] = [
     series: {
       banksman_capture_to_incident_seconds_count: '0+1x144 _x60',
     },
-    quiet: '167h',
+    quiet: '173h',
     fires: '200h',
     over: '340h',
     as: [{ summary: 'No incident for 24 hours, where the same 24 hours of last week had 24' }],
@@ -500,7 +506,7 @@ export const CASES: readonly Case[] = [
     series: {
       'banksman_certificate_end_timestamp_seconds{certificate="console",instance="yard:9464"}': '1296000x48 9072000x48',
     },
-    quiet: '24h',
+    quiet: '25h',
     fires: '36h',
     over: '50h',
     as: [
@@ -591,7 +597,12 @@ function missing(): Case[] {
   };
   const at = (labels: string, site: string): string => labels.replace('{', `{site="${site}",`).replace(',}', '}');
   return Object.keys(always).map((gone) => {
+    // A site that has no camera yet.
     const series: Record<string, string> = {};
+    for (const [name, labels] of Object.entries({ ...always, up: '{job="banksman"}' })) {
+      if (name !== 'banksman_camera_watched') series[`${name}${at(labels, 'new')}`] = '1x30';
+    }
+    series['banksman_cameras_expected{site="new"}'] = '0x30';
     for (const site of ['yard', 'harbour']) {
       series[`up{job="banksman",instance="${site}:9464",site="${site}"}`] = '1x30';
       for (const [name, labels] of Object.entries(always)) {
