@@ -167,7 +167,7 @@ export const CASES: readonly Case[] = [
     quiet: '2m',
     fires: '5m',
     over: '8m',
-    as: [{ summary: 'No ingest agent has 2 cameras: gate, roof' }],
+    as: [{ summary: 'Cameras that no ingest agent has, 2 in all: gate, roof' }],
   },
   {
     alert: 'BanksmanCameraOwnedTwice',
@@ -180,7 +180,7 @@ export const CASES: readonly Case[] = [
     quiet: '1m',
     fires: '4m',
     over: '7m',
-    as: [{ summary: 'Two ingest agents run 1 cameras: gate' }],
+    as: [{ summary: 'Cameras that two ingest agents run, 1 in all: gate' }],
   },
   {
     alert: 'BanksmanNobodyCoordinates',
@@ -321,7 +321,7 @@ export const CASES: readonly Case[] = [
     as: [
       {
         labels: { topic: 'incidents.v1', reason: 'ALERT_REFUSED' },
-        summary: '1 messages of incidents.v1 were set aside in the last hour: ALERT_REFUSED',
+        summary: 'Messages of incidents.v1 set aside in the last hour, 1 in all: ALERT_REFUSED',
       },
     ],
   },
@@ -338,7 +338,7 @@ export const CASES: readonly Case[] = [
     as: [
       {
         labels: { topic: 'tracks.v1', reason: 'MESSAGE_INVALID' },
-        summary: '1 messages of tracks.v1 were set aside in the last hour: MESSAGE_INVALID',
+        summary: 'Messages of tracks.v1 set aside in the last hour, 1 in all: MESSAGE_INVALID',
       },
     ],
   },
@@ -380,7 +380,7 @@ export const CASES: readonly Case[] = [
     quiet: '85m',
     fires: '120m',
     over: '160m',
-    as: [{ labels: { reason: 'hung' }, summary: '5 detectors were replaced in the last hour: hung' }],
+    as: [{ labels: { reason: 'hung' }, summary: 'Detectors were replaced 5 times in the last hour: hung' }],
   },
   {
     alert: 'BanksmanCameraRestarts',
