@@ -134,6 +134,11 @@ export class Up {
     return this.#console;
   }
 
+  /** Of `/metrics`, `HOST:PORT`. */
+  get metricsHost(): string {
+    return new URL(this.#metrics ?? '').host;
+  }
+
   /** What `/metrics` answers. @param token the fleet token, where there is one. */
   async metrics(token?: string): Promise<string> {
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };

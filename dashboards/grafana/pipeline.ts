@@ -1,0 +1,465 @@
+/** For the platform team: is it on time, where does it wait, what is lost, what does it cost. */
+import { BAD, GOOD, OKABE_ITO, STAGE_COLORS } from './colors.ts';
+import { type Board, CAMERA_LINKS, cameras, figure, site } from './frame.ts';
+import { FINE_AT_ZERO, type Steps, series, stat, table, WARN_ABOVE } from './panels.ts';
+import { PRICES } from './prices.ts';
+import { bucketsOf, CAMERA, countOf, countOrZero, increase, of, perCamera, quantile, rate, sumOf } from './queries.ts';
+
+/** The objective of dashboards/prometheus: so many incidents open within a second of the picture that decided them. */
+const ON_TIME = 0.95;
+/** Prometheus 3 writes the bound as 1.0. */
+const WITHIN_1S = 'le=~"1|1.0"';
+/** Of the budget: how many times faster than it may it is used up. Both as the alerts have them. */
+const BURN_STEPS: Steps = [
+  [null, GOOD],
+  [1, OKABE_ITO.yellow],
+  [6, OKABE_ITO.orange],
+  [14.4, BAD],
+];
+const MONTH_S = 30 * 86_400;
+
+function late(over: string): string {
+  const total = `sum(${rate(countOf('capture_to_incident_seconds'), over)})`;
+  return `1 - sum(${rate(bucketsOf('capture_to_incident_seconds', WITHIN_1S), over)}) / ${total}`;
+}
+const burn = (over: string): string => `(${late(over)}) / ${(1 - ON_TIME).toFixed(2)}`;
+
+const mean = (series: string, over = '$__range'): string => `avg_over_time(${series}[${over}])`;
+const CPU = `sum by (site, camera) (${rate(of('camera_cpu_seconds_total', CAMERA), '$__range')})`;
+const MEMORY = perCamera(mean(of('camera_rss_bytes', CAMERA)));
+const STORED = `sum(${rate(of('evidence_bytes_total'), '$__range')})`;
+
+export const pipeline: Board = {
+  name: 'pipeline',
+  title: 'Pipeline',
+  description: 'From picture to incident: time against the objective, what waits, what is lost, what it costs',
+  from: 'now-6h',
+  refresh: '30s',
+  variables: [
+    site(),
+    cameras(),
+    figure('price_cpu', 'A core a month', PRICES.cpuCore, 'Price list: dashboards/grafana/prices.ts'),
+    figure('price_memory', 'A GiB of memory a month', PRICES.memoryGib, 'Price list: dashboards/grafana/prices.ts'),
+    figure('price_storage', 'A GB stored a month', PRICES.storageGb, 'Price list: dashboards/grafana/prices.ts'),
+  ],
+  rows: [
+    {
+      title: 'On time?',
+      panels: [
+        stat({
+          title: 'On time',
+          description: `Do people learn of it in time? The share of incidents in the time shown that opened within 1 s of the picture that decided them. The objective is ${ON_TIME * 100} %. Below: the stages beside say where the time goes.`,
+          unit: 'percentunit',
+          width: 4,
+          height: 5,
+          decimals: 1,
+          steps: [
+            [null, BAD],
+            [ON_TIME, GOOD],
+          ],
+          expr: `1 - (${late('$__range')})`,
+        }),
+        stat({
+          title: 'Half within',
+          description:
+            'How long does an incident take, from picture to bus, usually? Above 1 s: see the stages beside.',
+          unit: 's',
+          width: 4,
+          height: 5,
+          steps: WARN_ABOVE(1),
+          expr: quantile(0.5, 'capture_to_incident_seconds', '$__range'),
+        }),
+        stat({
+          title: '95 of 100 within',
+          description: 'And how long do all but five of a hundred take? This is what the objective is about.',
+          unit: 's',
+          width: 4,
+          height: 5,
+          steps: WARN_ABOVE(1),
+          expr: quantile(0.95, 'capture_to_incident_seconds', '$__range'),
+        }),
+        stat({
+          title: '99 of 100 within',
+          description: 'And the slowest? Seconds here with a quick middle: bursts, or a restart; see restarts below.',
+          unit: 's',
+          width: 4,
+          height: 5,
+          steps: WARN_ABOVE(2),
+          expr: quantile(0.99, 'capture_to_incident_seconds', '$__range'),
+        }),
+        series({
+          title: 'Error budget burn',
+          description:
+            'How fast is what may be late in 30 days used up? 1 uses it up exactly; 6 in five days, 14.4 in two: there the alerts are. Look at lag and sheds below first.',
+          unit: 'short',
+          width: 8,
+          height: 5,
+          steps: BURN_STEPS,
+          limits: true,
+          queries: [
+            { expr: burn('1h'), legend: 'over 1 hour' },
+            { expr: burn('6h'), legend: 'over 6 hours' },
+          ],
+          colors: { 'over 1 hour': OKABE_ITO.orange, 'over 6 hours': OKABE_ITO.blue },
+        }),
+        series({
+          title: '95 of 100 through each stage within',
+          description:
+            'Which stage takes the time? From capture to the end of each stage: what lies between two lines is the stage of the upper one. A step up of all from one on: that one is slow.',
+          unit: 's',
+          width: 14,
+          queries: [{ expr: quantile(0.95, 'stage_seconds', '$__rate_interval', ['stage']), legend: '{{stage}}' }],
+          colors: STAGE_COLORS,
+        }),
+        table({
+          title: 'Stage by stage, in the time shown',
+          description:
+            'How long from capture to the end of each stage? Half, 95 and 99 of 100 within. The first stage that is far above the one before it is the one to look at.',
+          unit: 's',
+          width: 10,
+          labels: ['stage'],
+          columns: [0.5, 0.95, 0.99].map((q) => ({
+            name: `p${q * 100}`,
+            unit: 's',
+            decimals: 2,
+            expr: quantile(q, 'stage_seconds', '$__range', ['stage']),
+          })),
+          sortBy: 'p50',
+          up: true,
+          empty: 'Nothing went through any stage.',
+        }),
+      ],
+    },
+    {
+      title: 'What waits, what is shed',
+      panels: [
+        series({
+          title: 'Lag',
+          description:
+            'Who is behind? Records that a group has not acknowledged, by group and topic. Growing: that group needs more processes or is stuck; flat and small is normal.',
+          unit: 'short',
+          width: 12,
+          decimals: 0,
+          queries: [
+            { expr: `max by (site, group, topic) (${of('bus_lag_records')}) > 0`, legend: '{{group}} {{topic}}' },
+          ],
+        }),
+        series({
+          title: 'Frames shed, by reason',
+          description:
+            'What does detection not get to look at, and why? Frames per second dropped on purpose. stale, superseded: too few detectors; missing, skipped: the bus or a restart. A little while starting is normal.',
+          unit: 'cps',
+          width: 12,
+          queries: [{ expr: `sum by (reason) (${rate(of('frames_shed_total'))})`, legend: '{{reason}}' }],
+        }),
+        stat({
+          title: 'Shed share',
+          description:
+            'Which part of what cameras published was never looked at, in the time shown? Above 5 %: add detectors (deploy/README.md), or lower active_fps.',
+          unit: 'percentunit',
+          width: 4,
+          decimals: 1,
+          steps: WARN_ABOVE(0.05),
+          expr: `(sum(${increase(of('frames_shed_total'))}) or 0 * sum(${of('frames_published_total')})) / sum(${increase(of('frames_published_total'))})`,
+        }),
+        stat({
+          title: 'Read by nobody',
+          description:
+            'Did retention remove records that a group had not read, in the time shown? Above 0: something was missed for good. Find the group under Lag, and give it time or the topic a longer retention.',
+          unit: 'short',
+          width: 4,
+          decimals: 0,
+          steps: FINE_AT_ZERO,
+          expr: `sum(${increase(of('bus_records_expired_unread_total'))}) or 0 * count(${of('build_info')})`,
+        }),
+        stat({
+          title: 'Dead letters',
+          description:
+            'Did records not parse, or messages not arrive for good, in the time shown? Above 0: banksman tail dead-letters.v1 says which and why.',
+          unit: 'short',
+          width: 4,
+          decimals: 0,
+          steps: FINE_AT_ZERO,
+          expr: `sum(${increase(of('dead_letters_total'))}) or 0 * count(${of('build_info')})`,
+        }),
+        series({
+          title: 'Dead letters, by topic and reason',
+          description:
+            'Since when, of what, why? Per second. MESSAGE_INVALID: a process of another version writes there. Letters of incidents.v1: a webhook refused or was away for a day.',
+          unit: 'cps',
+          width: 12,
+          height: 4,
+          queries: [
+            {
+              expr: `sum by (topic, reason) (${rate(of('dead_letters_total'))})`,
+              legend: '{{topic}} {{reason}}',
+            },
+          ],
+        }),
+        series({
+          title: 'Queues',
+          description:
+            'What waits where? Frames for a detector, transitions for their evidence, messages for their receiver. A queue that only grows has a receiver that is away: the panels of stores and messages below.',
+          unit: 'short',
+          width: 12,
+          decimals: 0,
+          queries: [
+            { expr: `sum(${of('detect_queue_frames')})`, legend: 'frames for a detector' },
+            { expr: `sum(${of('evidence_pending')})`, legend: 'transitions for evidence' },
+            { expr: `sum(${of('alerts_pending')})`, legend: 'messages' },
+          ],
+          colors: {
+            'frames for a detector': OKABE_ITO.blue,
+            'transitions for evidence': OKABE_ITO.orange,
+            messages: OKABE_ITO.purple,
+          },
+        }),
+        series({
+          title: 'Frames in the memory of the local bus',
+          description:
+            'How near is the local bus to its bound (bus.frames.max_bytes), where the oldest frames go first? Only under banksman up without Kafka; near the bound, detection is behind.',
+          unit: 'bytes',
+          width: 12,
+          queries: [{ expr: `sum by (site) (${of('bus_frames_bytes')})`, legend: '{{site}} frames' }],
+        }),
+      ],
+    },
+    {
+      title: 'Detection',
+      panels: [
+        series({
+          title: 'Inference',
+          description:
+            'How long does one run of a model take? Half and 95 of 100 within. Slower than it was: another load on the machine, or heat.',
+          unit: 's',
+          width: 8,
+          queries: [
+            { expr: quantile(0.5, 'inference_seconds', '$__rate_interval', ['model']), legend: '{{model}} p50' },
+            { expr: quantile(0.95, 'inference_seconds', '$__rate_interval', ['model']), legend: '{{model}} p95' },
+          ],
+        }),
+        series({
+          title: 'Pictures in a run',
+          description:
+            'How many pictures does a run of the model look at? The mean. At its highest all the time: detectors are the bottleneck.',
+          unit: 'short',
+          width: 8,
+          queries: [
+            {
+              expr: `sum by (model) (${rate(sumOf('batch_size'))}) / sum by (model) (${rate(countOf('batch_size'))})`,
+              legend: '{{model}}',
+            },
+          ],
+        }),
+        series({
+          title: 'Boxes found, boxes rejected',
+          description:
+            'Does what detection finds come through? Per second: found by class, and taken out by cleanup with the reason. Much rejected as static: something there looks like a person; mask it.',
+          unit: 'cps',
+          width: 8,
+          queries: [
+            { expr: `sum by (class) (${rate(of('detections_total'))})`, legend: 'found: {{class}}' },
+            { expr: `sum by (reason) (${rate(of('detections_rejected_total'))})`, legend: 'rejected: {{reason}}' },
+          ],
+        }),
+      ],
+    },
+    {
+      title: 'Processes',
+      panels: [
+        stat({
+          title: 'Roles not ready',
+          description:
+            'Which part of banksman up does not run? Roles that its supervisor has and that are not ready. Above 0 for a minute: its log says why. Of a fleet, ask what runs the containers.',
+          unit: 'short',
+          width: 4,
+          steps: FINE_AT_ZERO,
+          expr: countOrZero(`${of('role_up')} == 0`, of('build_info')),
+        }),
+        stat({
+          title: 'First certificate ends in',
+          description:
+            'When does the next certificate that banksman shows end? Under 14 days: renew it; the console reads the new one within a minute. "no word": banksman shows none.',
+          unit: 's',
+          width: 4,
+          steps: [
+            [null, BAD],
+            [7 * 86_400, OKABE_ITO.orange],
+            [14 * 86_400, GOOD],
+          ],
+          expr: `min(${of('certificate_end_timestamp_seconds')}) - time()`,
+        }),
+        series({
+          title: 'Restarts',
+          description:
+            'What dies? Per second: roles by their supervisor, detector workers by reason. Each one is in the log with its last words.',
+          unit: 'cps',
+          width: 8,
+          queries: [
+            { expr: `sum by (role) (${rate(of('role_restarts_total'))})`, legend: '{{role}}' },
+            { expr: `sum by (reason) (${rate(of('detector_restarts_total'))})`, legend: 'detector: {{reason}}' },
+          ],
+        }),
+        series({
+          title: 'Event-loop delay',
+          description:
+            'Is a process too busy to answer? 99th percentile since the scrape before, by role, the highest. Above 0.1 s for long: it has too much to do; give it company.',
+          unit: 's',
+          width: 8,
+          steps: WARN_ABOVE(0.1),
+          limits: true,
+          queries: [
+            {
+              expr: `max by (site, role) (${of('process_event_loop_delay_p99_seconds')})`,
+              legend: '{{site}} {{role}}',
+            },
+          ],
+        }),
+        series({
+          title: 'Memory',
+          description:
+            'Does something grow without end? Resident memory by role, all its processes together. Rising over days without more cameras: keep the figure, and tell us.',
+          unit: 'bytes',
+          width: 24,
+          look: 'stacked areas',
+          queries: [
+            { expr: `sum by (role) (${of('process_resident_bytes')})`, legend: '{{role}}' },
+            { expr: `sum(${perCamera(of('camera_rss_bytes'))})`, legend: 'camera processes' },
+          ],
+          colors: {
+            up: OKABE_ITO.grey,
+            ingest: OKABE_ITO.sky,
+            process: OKABE_ITO.vermillion,
+            sink: OKABE_ITO.orange,
+            console: OKABE_ITO.purple,
+            'camera processes': OKABE_ITO.blue,
+          },
+        }),
+      ],
+    },
+    {
+      title: 'Evidence, stores, messages',
+      panels: [
+        stat({
+          title: 'Stores away',
+          description:
+            'Is a store away? Evidence then waits on disk, live state waits on the bus; nothing is lost until they are full. Above 0: the errors beside say which and why.',
+          unit: 'short',
+          width: 4,
+          height: 8,
+          steps: FINE_AT_ZERO,
+          expr: countOrZero(`min by (site, store) (${of('store_available')}) == 0`, of('build_info')),
+        }),
+        series({
+          title: 'Spool of evidence',
+          description:
+            'How full is the disk space for evidence whose store is away? At 100 % the oldest goes (evidence.spool.max_bytes). Growing: bring the store back. Nothing drawn: evidence goes to a local folder.',
+          unit: 'percentunit',
+          width: 10,
+          max: 1,
+          steps: WARN_ABOVE(0.5),
+          limits: true,
+          queries: [
+            {
+              expr: `sum by (site) (${of('evidence_spool_bytes')}) / sum by (site) (${of('evidence_spool_max_bytes')})`,
+              legend: '{{site}} full',
+            },
+          ],
+        }),
+        series({
+          title: 'Errors of stores',
+          description:
+            'Which store fails, why? Per second, by store and code; runtime/errors.md says how to mend each.',
+          unit: 'cps',
+          width: 10,
+          queries: [
+            { expr: `sum by (store, reason) (${rate(of('store_errors_total'))})`, legend: '{{store}} {{reason}}' },
+          ],
+        }),
+        series({
+          title: 'Evidence that could not be had',
+          description:
+            'Of which incidents will a picture be missing? Per second, by kind and reason. Mostly: the frame had gone from the bus before; see Lag of evidence.',
+          unit: 'cps',
+          width: 8,
+          queries: [
+            { expr: `sum by (kind, reason) (${rate(of('evidence_missing_total'))})`, legend: '{{kind}} {{reason}}' },
+          ],
+        }),
+        series({
+          title: 'Messages',
+          description:
+            'Do messages arrive? Per second, delivered by channel, and failed attempts with their reason. Failing: the address or the receiver; each is tried for 24 hours.',
+          unit: 'cps',
+          width: 8,
+          queries: [
+            { expr: `sum by (channel) (${rate(of('alerts_sent_total'))})`, legend: 'sent: {{channel}}' },
+            {
+              expr: `sum by (channel, reason) (${rate(of('alerts_failed_total'))})`,
+              legend: 'failed: {{channel}} {{reason}}',
+            },
+          ],
+        }),
+        series({
+          title: 'Console',
+          description:
+            'Do people get answers? Requests per second by status. 5xx: a store is away. Many 401 or 429: somebody guesses tokens; the audit lines in the log say from where.',
+          unit: 'reqps',
+          width: 8,
+          queries: [{ expr: `sum by (status) (${rate(of('http_requests_total'))})`, legend: '{{status}}' }],
+        }),
+      ],
+    },
+    {
+      title: 'What it costs',
+      panels: [
+        table({
+          title: 'Cost per camera, in the time shown',
+          description:
+            'Which cameras cost what? Their own process: cores, memory, network, and cores and memory at the prices above. The share of detection and sinks is not in it. Dear ones have a gate that is always open (board Fleet), or a stream larger than is looked at.',
+          unit: 'none',
+          width: 16,
+          height: 10,
+          labels: ['site', 'camera'],
+          columns: [
+            { name: 'cores', unit: 'none', decimals: 3, expr: CPU },
+            { name: 'memory', unit: 'bytes', expr: MEMORY },
+            {
+              name: 'network',
+              unit: 'Bps',
+              expr: `sum by (site, camera) (${rate(of('access_unit_bytes_total', CAMERA), '$__range')})`,
+            },
+            {
+              name: 'money a month',
+              unit: 'none',
+              decimals: 2,
+              expr: `${CPU} * $price_cpu + ${MEMORY} / 2^30 * $price_memory`,
+            },
+          ],
+          sortBy: 'money a month',
+          links: CAMERA_LINKS,
+          empty: 'No word of any camera.',
+        }),
+        stat({
+          title: 'Evidence in 30 days',
+          description:
+            'How much will evidence grow in a month, at the pace of the time shown? All sites and cameras chosen above by site. Too much: evidence.retention in the site file.',
+          unit: 'bytes',
+          width: 8,
+          height: 5,
+          expr: `${STORED} * ${MONTH_S}`,
+        }),
+        stat({
+          title: 'Money for what 30 days of evidence take, a month',
+          description:
+            'What does keeping a month of evidence cost, a month, at the price above? Prices are examples until you put in yours: dashboards/grafana/prices.ts.',
+          unit: 'none',
+          width: 8,
+          height: 5,
+          decimals: 2,
+          expr: `${STORED} * ${MONTH_S} / 1e9 * $price_storage`,
+        }),
+      ],
+    },
+  ],
+};

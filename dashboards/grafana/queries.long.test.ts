@@ -1,0 +1,170 @@
+/**
+ * Every query of every board, asked of a real Prometheus that scrapes a running site: none is refused, and
+ * where data is due there is some.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type RtspServer, startRtspServer } from '../../simulator/rtsp/server.ts';
+import { HAS_TEST_DATA, VTEST } from '../../test/data.ts';
+import { Prometheus } from '../../test/services/prometheus.ts';
+import { Receiver } from '../../test/system/receiver.ts';
+import { Up } from '../../test/system/up.ts';
+import { until } from '../../test/wait.ts';
+import { EMPTY_WHILE_QUIET, type Why } from './quiet.ts';
+import { ALL, allQueries, type BoardQuery, fill } from './testing.ts';
+
+/** How far back what is drawn over time is asked for: all that this test takes. */
+const SECONDS = 120;
+/** What the second test makes happen. Everything else that may be empty needs a failure, or a week. */
+const HAPPENS: readonly Why[] = [
+  'no incident was opened',
+  'no incident was decided by a picture',
+  'no incident is open',
+  'nobody judged an incident',
+  'nothing is muted',
+  'every camera is watched',
+  'no evidence was written, no message sent, nobody asked the console',
+];
+
+describe.skipIf(!HAS_TEST_DATA)('queries of the boards', () => {
+  const queries = allQueries();
+  const receiver = new Receiver();
+  const quiet = {
+    detect: { workers: 1 },
+    defaults: { sampling: { active_fps: 4, width_px: 480 } },
+    rules: [{ id: 'anybody', type: 'zone_entry', classes: ['person'] }],
+  };
+  let server: RtspServer;
+  let up: Up;
+  let prometheus: Prometheus;
+
+  beforeAll(async () => {
+    server = await startRtspServer({
+      streams: [
+        { path: '/calm', source: { kind: 'pattern', width: 320, height: 180, fps: 5 } },
+        {
+          // People walk about in this clip all the time.
+          path: '/yard',
+          source: {
+            kind: 'file',
+            segments: [{ file: VTEST, fromS: 0, toS: 40 }],
+            encode: { fps: 10, keyInt: 10, bitrateKbps: 1000 },
+          },
+        },
+      ],
+    });
+    await receiver.start();
+    up = await Up.start({ ...quiet, cameras: { calm: { url: server.url('/calm') } } });
+    prometheus = await Prometheus.start([up.metricsHost], { site: 'test' });
+  });
+  afterAll(async () => {
+    await prometheus?.stop();
+    await up?.[Symbol.asyncDispose]();
+    await receiver.stop();
+    await server?.stop();
+  });
+
+  /** @throws where Prometheus refuses it. */
+  async function hasData({ key, expr, range }: BoardQuery, camera: string): Promise<boolean> {
+    const one = key.startsWith('camera / ') ? { camera } : {};
+    const filled = fill(expr, { ...ALL, __rate_interval: '20s', __range: '2m', ...one });
+    const series = range ? await prometheus.lately(filled, SECONDS, 5) : await prometheus.now(filled);
+    return series.some(({ values }) => values.some((value) => !Number.isNaN(value)));
+  }
+
+  async function emptyOf(asked: readonly BoardQuery[], camera: string): Promise<string[]> {
+    const without: string[] = [];
+    for (const query of asked) if (!(await hasData(query, camera))) without.push(query.key);
+    return without;
+  }
+
+  /** Until all have data, as long as that may take on a slow machine. @throws with those that have none. */
+  async function filled(asked: readonly BoardQuery[], camera: string): Promise<void> {
+    let left = asked;
+    await until(
+      'data in every query',
+      async () => {
+        const without = await emptyOf(left, camera);
+        left = left.filter(({ key }) => without.includes(key));
+        return left.length === 0;
+      },
+      120_000,
+      1_000,
+    ).catch(() => expect(left.map(({ key }) => key)).toEqual([]));
+  }
+
+  const excused = (whys: readonly Why[]): string[] => whys.flatMap((why) => [...EMPTY_WHILE_QUIET[why]]);
+  const everyWhy = Object.keys(EMPTY_WHILE_QUIET) as Why[];
+
+  test('the excused are queries that there are', () => {
+    expect(excused(everyWhy).filter((key) => !queries.some((query) => query.key === key))).toEqual([]);
+  });
+
+  test('on a quiet site none is refused, and none is empty without a reason', { timeout: 300_000 }, async () => {
+    const may = excused(everyWhy);
+    // Prometheus says at once what it does not take.
+    await emptyOf(queries, 'calm');
+    await filled(
+      queries.filter(({ key }) => !may.includes(key)),
+      'calm',
+    );
+    const [series] = await prometheus.now('count({camera="calm"})');
+    console.log(`${series?.values[0]} series of a camera`);
+    expect(series?.values[0]).toBeLessThanOrEqual(150);
+  });
+
+  test('where something happens it shows', { timeout: 300_000 }, async () => {
+    await up.write({
+      ...quiet,
+      cameras: {
+        calm: { url: server.url('/calm') },
+        // Whoever walks through the picture crosses it.
+        yard: {
+          url: server.url('/yard'),
+          lines: {
+            middle: [
+              [0.5, 0],
+              [0.5, 1],
+            ],
+          },
+        },
+        absent: { url: 'rtsp://127.0.0.1:9/stream' },
+      },
+      rules: [
+        ...quiet.rules,
+        { id: 'across', type: 'line_crossing', line: 'middle', classes: ['person'] },
+        { id: 'lost', type: 'camera_offline', min_duration_s: 3 },
+      ],
+      alerts: { webhooks: [{ id: 'ops', url: receiver.url }] },
+    });
+    const judged = new Set<string>();
+    const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+    await until(
+      'a mute',
+      async () => (await post('mutes', { camera: 'yard', until: inAnHour, reason: 'works', by: 'Ada' })).status === 201,
+    );
+    // One after another, so that Prometheus sees the count rise.
+    for (const count of [1, 2]) {
+      const incident = await until('an incident that nobody judged', async () =>
+        (await up.incidents()).find(({ id }) => !judged.has(id)),
+      );
+      judged.add(incident.id);
+      expect((await post(`incidents/${incident.id}/acknowledge`, { by: 'Ada' })).status).toBe(200);
+      await until('Prometheus to know', async () => {
+        const [known] = await prometheus.now('sum(banksman_time_to_acknowledge_seconds_count)');
+        return known?.values[0] === count;
+      });
+    }
+    const due = excused(HAPPENS);
+    await filled(
+      queries.filter(({ key }) => due.includes(key)),
+      'yard',
+    );
+  });
+
+  const post = (path: string, body: unknown): Promise<Response> =>
+    fetch(`${up.console}/api/v1/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+});
