@@ -437,11 +437,12 @@ export const CASES: readonly Case[] = [
     of: 'nobody says the series any more',
     every: '1h',
     series: {
-      banksman_capture_to_incident_seconds_count: '0+1x144 _x60',
+      // Until the processor is back and counts anew.
+      banksman_capture_to_incident_seconds_count: '0+1x144 _x58 1x10',
     },
     quiet: '173h',
     fires: '200h',
-    over: '340h',
+    over: '206h',
     as: [{ summary: 'No incident for 24 hours, where the same 24 hours of last week had 24' }],
   },
 
