@@ -100,6 +100,9 @@ describe('compose.yaml', () => {
         ),
       })
       .parse(parse(text('deploy/compose/prometheus.yaml')).valueOf());
+    expect(text('deploy/compose/prometheus.yaml')).toContain('rule_files: [/etc/prometheus/rules/*.yaml]\n');
+    const rules = '../dashboards/prometheus/rules:/etc/prometheus/rules:ro';
+    expect(compose.services['prometheus']?.volumes).toContain(rules);
     // The rules go by the name of the job.
     expect(scraped.scrape_configs).toContainEqual(expect.objectContaining({ job_name: 'banksman' }));
     expect(text('deploy/compose/prometheus.yaml')).toContain(`replacement: ${config.site} }`);
