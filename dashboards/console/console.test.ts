@@ -398,6 +398,12 @@ describe('the page', () => {
       await page.locator('#judge-submit').click();
       await until('the mute to be gone', async () => !(await mutes.isVisible()));
 
+      const linked = await browser.open(`${base}/#camera=crane`);
+      await linked.page.locator('[data-camera=crane][aria-current=true]').waitFor();
+      await linked.page.goto(`${base}/#incident=live`);
+      await linked.page.locator('#viewer').getByText('<b>rule</b> at gate').waitFor();
+      expect(linked.errors).toEqual([]);
+
       const { cameras } = await get<{ cameras: CameraView[] }>('/api/v1/cameras');
       expect(cameras.find(({ id }) => id === 'gate')?.openIncidents).toBeGreaterThan(0);
       expect(errors).toEqual([]);

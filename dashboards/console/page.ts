@@ -21,6 +21,7 @@ const FILES: Readonly<Record<string, string>> = {
   '/me.js': 'me.ts',
   '/mutes.js': 'mutes.ts',
   '/notices.js': 'notices.ts',
+  '/place.js': 'place.ts',
   '/server.js': 'server.ts',
   '/viewer.js': 'viewer.ts',
   '/words.js': 'words.ts',

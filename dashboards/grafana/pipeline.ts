@@ -1,9 +1,10 @@
 /** For the platform team: is it on time, where does it wait, what is lost, what does it cost. */
 import { BAD, GOOD, OKABE_ITO, STAGE_COLORS } from './colors.ts';
-import { type Board, CAMERA_LINKS, cameras, figure, site } from './frame.ts';
+import { type Board, cameras, site } from './frame.ts';
 import { FINE_AT_ZERO, type Steps, series, stat, table, WARN_ABOVE } from './panels.ts';
-import { PRICES } from './prices.ts';
-import { bucketsOf, CAMERA, countOf, countOrZero, increase, of, perCamera, quantile, rate, sumOf } from './queries.ts';
+import { COST, PRICE_VARIABLES } from './pipeline_cost.ts';
+import { SINKS } from './pipeline_sinks.ts';
+import { bucketsOf, countOf, countOrZero, increase, of, perCamera, quantile, rate, sumOf } from './queries.ts';
 
 /** The objective of dashboards/prometheus: so many incidents open within a second of the picture that decided them. */
 const ON_TIME = 0.95;
@@ -16,7 +17,6 @@ const BURN_STEPS: Steps = [
   [6, OKABE_ITO.orange],
   [14.4, BAD],
 ];
-const MONTH_S = 30 * 86_400;
 
 function late(over: string): string {
   const total = `sum(${rate(countOf('capture_to_incident_seconds'), over)})`;
@@ -24,24 +24,13 @@ function late(over: string): string {
 }
 const burn = (over: string): string => `(${late(over)}) / ${(1 - ON_TIME).toFixed(2)}`;
 
-const mean = (series: string, over = '$__range'): string => `avg_over_time(${series}[${over}])`;
-const CPU = `sum by (site, camera) (${rate(of('camera_cpu_seconds_total', CAMERA), '$__range')})`;
-const MEMORY = perCamera(mean(of('camera_rss_bytes', CAMERA)));
-const STORED = `sum(${rate(of('evidence_bytes_total'), '$__range')})`;
-
 export const pipeline: Board = {
   name: 'pipeline',
   title: 'Pipeline',
   description: 'From picture to incident: time against the objective, what waits, what is lost, what it costs',
   from: 'now-6h',
   refresh: '30s',
-  variables: [
-    site(),
-    cameras(),
-    figure('price_cpu', 'A core a month', PRICES.cpuCore, 'Price list: dashboards/grafana/prices.ts'),
-    figure('price_memory', 'A GiB of memory a month', PRICES.memoryGib, 'Price list: dashboards/grafana/prices.ts'),
-    figure('price_storage', 'A GB stored a month', PRICES.storageGb, 'Price list: dashboards/grafana/prices.ts'),
-  ],
+  variables: [site(), cameras(), ...PRICE_VARIABLES],
   rows: [
     {
       title: 'On time?',
@@ -337,129 +326,7 @@ export const pipeline: Board = {
         }),
       ],
     },
-    {
-      title: 'Evidence, stores, messages',
-      panels: [
-        stat({
-          title: 'Stores away',
-          description:
-            'Is a store away? Evidence then waits on disk, live state waits on the bus; nothing is lost until they are full. Above 0: the errors beside say which and why.',
-          unit: 'short',
-          width: 4,
-          height: 8,
-          steps: FINE_AT_ZERO,
-          expr: countOrZero(`min by (site, store) (${of('store_available')}) == 0`, of('build_info')),
-        }),
-        series({
-          title: 'Spool of evidence',
-          description:
-            'How full is the disk space for evidence whose store is away? At 100 % the oldest goes (evidence.spool.max_bytes). Growing: bring the store back. Nothing drawn: evidence goes to a local folder.',
-          unit: 'percentunit',
-          width: 10,
-          max: 1,
-          steps: WARN_ABOVE(0.5),
-          limits: true,
-          queries: [
-            {
-              expr: `sum by (site) (${of('evidence_spool_bytes')}) / sum by (site) (${of('evidence_spool_max_bytes')})`,
-              legend: '{{site}} full',
-            },
-          ],
-        }),
-        series({
-          title: 'Errors of stores',
-          description:
-            'Which store fails, why? Per second, by store and code; runtime/errors.md says how to mend each.',
-          unit: 'cps',
-          width: 10,
-          queries: [
-            { expr: `sum by (store, reason) (${rate(of('store_errors_total'))})`, legend: '{{store}} {{reason}}' },
-          ],
-        }),
-        series({
-          title: 'Evidence that could not be had',
-          description:
-            'Of which incidents will a picture be missing? Per second, by kind and reason. Mostly: the frame had gone from the bus before; see Lag of evidence.',
-          unit: 'cps',
-          width: 8,
-          queries: [
-            { expr: `sum by (kind, reason) (${rate(of('evidence_missing_total'))})`, legend: '{{kind}} {{reason}}' },
-          ],
-        }),
-        series({
-          title: 'Messages',
-          description:
-            'Do messages arrive? Per second, delivered by channel, and failed attempts with their reason. Failing: the address or the receiver; each is tried for 24 hours.',
-          unit: 'cps',
-          width: 8,
-          queries: [
-            { expr: `sum by (channel) (${rate(of('alerts_sent_total'))})`, legend: 'sent: {{channel}}' },
-            {
-              expr: `sum by (channel, reason) (${rate(of('alerts_failed_total'))})`,
-              legend: 'failed: {{channel}} {{reason}}',
-            },
-          ],
-        }),
-        series({
-          title: 'Console',
-          description:
-            'Do people get answers? Requests per second by status. 5xx: a store is away. Many 401 or 429: somebody guesses tokens; the audit lines in the log say from where.',
-          unit: 'reqps',
-          width: 8,
-          queries: [{ expr: `sum by (status) (${rate(of('http_requests_total'))})`, legend: '{{status}}' }],
-        }),
-      ],
-    },
-    {
-      title: 'What it costs',
-      panels: [
-        table({
-          title: 'Cost per camera, in the time shown',
-          description:
-            'Which cameras cost what? Their own process: cores, memory, network, and cores and memory at the prices above. The share of detection and sinks is not in it. Dear ones have a gate that is always open (board Fleet), or a stream larger than is looked at.',
-          unit: 'none',
-          width: 16,
-          height: 10,
-          labels: ['site', 'camera'],
-          columns: [
-            { name: 'cores', unit: 'none', decimals: 3, expr: CPU },
-            { name: 'memory', unit: 'bytes', expr: MEMORY },
-            {
-              name: 'network',
-              unit: 'Bps',
-              expr: `sum by (site, camera) (${rate(of('access_unit_bytes_total', CAMERA), '$__range')})`,
-            },
-            {
-              name: 'money a month',
-              unit: 'none',
-              decimals: 2,
-              expr: `${CPU} * $price_cpu + ${MEMORY} / 2^30 * $price_memory`,
-            },
-          ],
-          sortBy: 'money a month',
-          links: CAMERA_LINKS,
-          empty: 'No word of any camera.',
-        }),
-        stat({
-          title: 'Evidence in 30 days',
-          description:
-            'How much will evidence grow in a month, at the pace of the time shown? All sites and cameras chosen above by site. Too much: evidence.retention in the site file.',
-          unit: 'bytes',
-          width: 8,
-          height: 5,
-          expr: `${STORED} * ${MONTH_S}`,
-        }),
-        stat({
-          title: 'Money for what 30 days of evidence take, a month',
-          description:
-            'What does keeping a month of evidence cost, a month, at the price above? Prices are examples until you put in yours: dashboards/grafana/prices.ts.',
-          unit: 'none',
-          width: 8,
-          height: 5,
-          decimals: 2,
-          expr: `${STORED} * ${MONTH_S} / 1e9 * $price_storage`,
-        }),
-      ],
-    },
+    SINKS,
+    COST,
   ],
 };

@@ -6,6 +6,7 @@ import { judge } from './judge.ts';
 import { begin, watchSilence } from './live.ts';
 import { logout } from './me.ts';
 import { loadMutes } from './mutes.ts';
+import { showNamed } from './place.ts';
 
 const MUTES_MS = 15_000;
 
@@ -19,6 +20,7 @@ find('judge-form', HTMLFormElement).addEventListener('submit', async (event) => 
   event.preventDefault();
   if (await judge()) showMutes();
 });
+addEventListener('hashchange', () => void showNamed().catch(() => undefined));
 setInterval(() => {
   watchSilence();
   drawCameras();

@@ -7,6 +7,7 @@ import { loadIncidents, putIncident } from './incidents.ts';
 import { setMe } from './me.ts';
 import { loadMutes } from './mutes.ts';
 import { drawNotices, type SiteNews } from './notices.ts';
+import { showNamed } from './place.ts';
 import { getJson } from './server.ts';
 
 /** The console answers at least this often (a comment line); silence is an outage, and is said. */
@@ -14,6 +15,8 @@ const SILENCE_MS = 12_000;
 const AGAIN_MS = 3_000;
 
 let lastWord = performance.now();
+/** Once: a connection that comes back must not move the page under whoever reads it. */
+let isPlaced = false;
 
 /** First who looks, then what is seen. Without an answer of the console: again. */
 export async function begin(): Promise<void> {
@@ -49,6 +52,8 @@ async function loadAll(): Promise<void> {
   setCameras(site.cameras);
   const rest = Promise.all([loadIncidents(false), loadMutes()]);
   await (site.stateStore === null ? rest : rest.catch(() => undefined));
+  if (!isPlaced) await showNamed().catch(() => undefined);
+  isPlaced = true;
 }
 
 function follow(): void {

@@ -24,7 +24,7 @@ form.addEventListener('submit', async (event) => {
     body: JSON.stringify({ token: token.value.trim() }),
   }).catch(() => null);
   if (response?.ok) {
-    location.replace('/');
+    location.replace(`/${location.hash}`);
     return;
   }
   if (submit) submit.disabled = false;
@@ -35,6 +35,6 @@ form.addEventListener('submit', async (event) => {
 
 // Whoever is logged in, or need not be, has no business here.
 const known = await fetch('/api/v1/session').catch(() => null);
-if (known?.ok) location.replace('/');
+if (known?.ok) location.replace(`/${location.hash}`);
 
 export {};

@@ -1,6 +1,6 @@
 export async function getJson<T>(path: string): Promise<T> {
   const response = await fetch(path);
-  if (response.status === 401) location.assign('/login');
+  if (response.status === 401) location.assign(`/login${location.hash}`);
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
   return response.json();
 }
