@@ -7,12 +7,13 @@ import { openStateReader } from '../runtime/stores/state/open.ts';
 import { toTimestamp } from '../runtime/time.ts';
 import { cameraLine, painter } from '../supervisor/screen.ts';
 import { loadOrThrow } from './role.ts';
-import { isRunning } from './running.ts';
+import { clockOffsets, isRunning } from './running.ts';
 
 /** Every camera of the site file with its state. @returns 0, or 1 while `up` does not run. */
 export async function status(options: { config: string; json?: boolean }): Promise<number> {
   const { config, configHash } = await loadOrThrow(options.config);
   const running = await isRunning(config);
+  const offsetMs = running ? await clockOffsets(config) : () => 0;
   const state = await openStateReader(config.state, config.data_dir);
   const now = Date.now();
   const [live, open] = await Promise.all([
@@ -25,7 +26,8 @@ export async function status(options: { config: string; json?: boolean }): Promi
       camera,
       live.find((one) => one.camera === camera.camera),
       open.incidents.filter((incident) => incident.camera === camera.camera).length,
-      now,
+      // What is told of it was stamped by its agent's clock.
+      now + offsetMs(camera.camera),
     ),
   );
   const spool = new SpoolReader(config.data_dir);

@@ -10,6 +10,7 @@ import { LocalBusServer } from '../runtime/bus/local/server.ts';
 import { openBus } from '../runtime/bus/open.ts';
 import type { Bus } from '../runtime/bus/types.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { AgentClocks } from '../runtime/fleet/clocks.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reportProcess } from '../runtime/process_metrics.ts';
 import { PrometheusMetrics } from '../runtime/prometheus.ts';
@@ -43,6 +44,7 @@ export class Supervisor {
   #server: LocalBusServer | undefined;
   #bus: Bus | undefined;
   #watched: WatchedCameras | undefined;
+  #clocks: AgentClocks | undefined;
   #metricsServer: MetricsServer | undefined;
   #stopReporting: (() => void) | undefined;
   readonly #roles = new Map<RoleName, RoleProcess>();
@@ -116,7 +118,12 @@ export class Supervisor {
       ready: () => ROLES.every((role) => this.#roles.get(role)?.ready),
     });
     await this.#metricsServer.start();
-    this.#watched = new WatchedCameras({ bus: this.bus, site: config.site, clock, metrics: this.metrics, log });
+    const deps = { bus: this.bus, site: config.site, clock, log };
+    // Cameras of a fleet are on other machines as well.
+    if (config.bus.kafka) this.#clocks = new AgentClocks(deps);
+    await this.#clocks?.start();
+    const clockOffsetMs = (camera: string): number => this.#clocks?.offsetMs(camera) ?? 0;
+    this.#watched = new WatchedCameras({ ...deps, metrics: this.metrics, clockOffsetMs });
     await this.#watched.start();
   }
 
@@ -182,6 +189,7 @@ export class Supervisor {
       clean = (await role.stop(Math.max(1_000, end - performance.now()))) && clean;
     }
     await this.#watched?.stop();
+    await this.#clocks?.stop();
     await this.#metricsServer?.stop();
     this.#stopReporting?.();
     if (!this.#server) await this.#bus?.close().catch(() => undefined);

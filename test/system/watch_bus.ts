@@ -2,6 +2,7 @@ import { busSocketPath } from '../../runtime/bus/local/paths.ts';
 import { type BusAddress, openBus } from '../../runtime/bus/open.ts';
 import type { Bus, Message } from '../../runtime/bus/types.ts';
 import { silentLogger } from '../../runtime/log.ts';
+import { type JsonTopic, parseMessage, type ValueOf } from '../../runtime/messages/schemas.ts';
 import type { Up } from './up.ts';
 
 /** A client of a running `up`'s bus that remembers what the topics it follows hold. */
@@ -10,7 +11,8 @@ export class BusWatch {
   readonly #abort = new AbortController();
   readonly #tails: Promise<void>[] = [];
 
-  private constructor(bus: Bus) {
+  /** @param bus that it closes */
+  constructor(bus: Bus) {
     this.bus = bus;
   }
 
@@ -21,14 +23,13 @@ export class BusWatch {
   }
 
   /** @returns the values of the topic, growing. Those that do not parse are left out. */
-  follow<Value>(topic: string, from: 'earliest' | 'latest' = 'earliest'): Value[] {
-    const values: Value[] = [];
-    this.each(topic, from, ({ value }) => {
-      if (value === null) return;
+  follow<Topic extends JsonTopic>(topic: Topic, from: 'earliest' | 'latest' = 'earliest'): ValueOf<Topic>[] {
+    const values: ValueOf<Topic>[] = [];
+    this.each(topic, from, (message) => {
       try {
-        values.push(JSON.parse(value.toString('utf8')));
+        values.push(parseMessage(topic, message));
       } catch {
-        // the test put it there
+        // A removal, or the test put it there.
       }
     });
     return values;
