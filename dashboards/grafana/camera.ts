@@ -66,7 +66,7 @@ export const camera: Board = {
           unit: 'short',
           width: 3,
           steps: FINE_AT_ZERO,
-          expr: countOrZero(OPENED, of('camera_watched', CAMERA)),
+          expr: countOrZero(OPENED, of('incidents_open')),
         }),
         stat({
           title: 'Incidents in the time shown',

@@ -132,14 +132,20 @@ function instant({ expr, legend }: Query, index: number): DataqueryBuilder {
   return legend === undefined ? query : query.legendFormat(legend);
 }
 
+export interface StatOptions extends PanelOptions, Query {
+  text?: 'name';
+  /** What stands there while there is no figure. Default: nobody says anything. */
+  none?: string;
+}
+
 /** One figure, as it is now. */
-export function stat(options: PanelOptions & { expr: string; legend?: string; text?: 'name' }): Builder<Panel> {
+export function stat(options: StatOptions): Builder<Panel> {
   const panel = common(new StatPanel(), options, 4)
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
     .colorMode(BigValueColorMode.Value)
     .graphMode(BigValueGraphMode.None)
     .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']))
-    .noValue('no word')
+    .noValue(options.none ?? 'no word')
     .withTarget(instant(options, 0));
   if (options.text === 'name') panel.textMode(BigValueTextMode.Name);
   return panel;

@@ -19,7 +19,7 @@ const BURN_STEPS: Steps = [
 ];
 
 function late(over: string): string {
-  const total = `sum(${rate(countOf('capture_to_incident_seconds'), over)})`;
+  const total = `(sum(${rate(countOf('capture_to_incident_seconds'), over)}) > 0)`;
   return `1 - sum(${rate(bucketsOf('capture_to_incident_seconds', WITHIN_1S), over)}) / ${total}`;
 }
 const burn = (over: string): string => `(${late(over)}) / ${(1 - ON_TIME).toFixed(2)}`;
@@ -37,6 +37,7 @@ export const pipeline: Board = {
       panels: [
         stat({
           title: 'On time',
+          none: 'no incident',
           description: `Do people learn of it in time? The share of incidents in the time shown that opened within 1 s of the picture that decided them. The objective is ${ON_TIME * 100} %. Below: the stages beside say where the time goes.`,
           unit: 'percentunit',
           width: 4,
@@ -50,6 +51,7 @@ export const pipeline: Board = {
         }),
         stat({
           title: 'Half within',
+          none: 'no incident',
           description:
             'How long does an incident take, from picture to bus, usually? Above 1 s: see the stages beside.',
           unit: 's',
@@ -60,6 +62,7 @@ export const pipeline: Board = {
         }),
         stat({
           title: '95 of 100 within',
+          none: 'no incident',
           description: 'And how long do all but five of a hundred take? This is what the objective is about.',
           unit: 's',
           width: 4,
@@ -69,6 +72,7 @@ export const pipeline: Board = {
         }),
         stat({
           title: '99 of 100 within',
+          none: 'no incident',
           description: 'And the slowest? Seconds here with a quick middle: bursts, or a restart; see restarts below.',
           unit: 's',
           width: 4,
@@ -268,7 +272,8 @@ export const pipeline: Board = {
         stat({
           title: 'First certificate ends in',
           description:
-            'When does the next certificate that banksman shows end? Under 14 days: renew it; the console reads the new one within a minute. "no word": banksman shows none.',
+            'When does the next certificate that banksman shows end? Under 14 days: renew it; the console reads the new one within a minute.',
+          none: 'none shown',
           unit: 's',
           width: 4,
           steps: [

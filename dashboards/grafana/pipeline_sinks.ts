@@ -14,7 +14,7 @@ export const SINKS: Board['rows'][number] = {
       width: 4,
       height: 8,
       steps: FINE_AT_ZERO,
-      expr: countOrZero(`min by (site, store) (${of('store_available')}) == 0`, of('build_info')),
+      expr: countOrZero(`min by (site, store) (${of('store_available')}) == 0`, of('build_info', 'role="sink"')),
     }),
     series({
       title: 'Spool of evidence',

@@ -32,8 +32,9 @@ export function increase(series: string, over = '$__range', before?: string): st
   return `increase(${series}[${over}]${before === undefined ? '' : ` offset ${before}`})`;
 }
 
+/** Nothing, rather than no number, where nothing was measured. */
 export function quantile(q: number, name: MetricName, over: string, by: readonly string[] = [], ...matchers: string[]) {
-  return `histogram_quantile(${q}, sum by (${['le', ...by].join(', ')}) (${rate(bucketsOf(name, ...matchers), over)}))`;
+  return `histogram_quantile(${q}, sum by (${['le', ...by].join(', ')}) (${rate(bucketsOf(name, ...matchers), over)})) >= 0`;
 }
 
 /** A count that is 0 only where somebody says so: with no word from banksman there is no figure. */

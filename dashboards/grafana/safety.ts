@@ -24,7 +24,7 @@ export const UNWATCHED_FOR: Column = {
 };
 
 const acknowledged = (q: number, over: string): string =>
-  `histogram_quantile(${q}, sum by (le) (${increase(bucketsOf('time_to_acknowledge_seconds', SEVERITY), over)}))`;
+  `histogram_quantile(${q}, sum by (le) (${increase(bucketsOf('time_to_acknowledge_seconds', SEVERITY), over)})) >= 0`;
 
 export const safety: Board = {
   name: 'safety',
@@ -41,11 +41,11 @@ export const safety: Board = {
         stat({
           title: 'Open incidents',
           description:
-            'Is somebody in danger now? Every incident that is open, or whose camera lost sight of it. Above 0: look at the list below, then at the picture in the console. "no word": banksman itself does not answer.',
+            'Is somebody in danger now? Every incident that is open, or whose camera lost sight of it. Above 0: look at the list below, then at the picture in the console. "no word": nobody judges pictures at all.',
           unit: 'short',
           width: 4,
           steps: FINE_AT_ZERO,
-          expr: countOrZero(OPENED, of('camera_watched', CAMERA)),
+          expr: countOrZero(OPENED, of('incidents_open')),
         }),
         stat({
           title: 'Cameras not watched',
@@ -82,7 +82,8 @@ export const safety: Board = {
         stat({
           title: 'Acknowledged within, median of 7 days',
           description:
-            'How long do incidents wait for somebody? Half of those judged in the last 7 days were judged faster. Long: see who is told, and whether messages arrive (board Pipeline). "no word": nobody judged any.',
+            'How long do incidents wait for somebody? Half of those judged in the last 7 days were judged faster. Long: see who is told, and whether messages arrive (board Pipeline).',
+          none: 'none judged',
           unit: 's',
           width: 4,
           steps: WARN_ABOVE(600),
@@ -95,7 +96,7 @@ export const safety: Board = {
           unit: 'short',
           width: 4,
           steps: WARN_ABOVE(1),
-          expr: countOrZero(`${MUTED_UNTIL} > time()`, of('camera_watched')),
+          expr: countOrZero(`${MUTED_UNTIL} > time()`, of('build_info', 'role="sink"')),
         }),
         table({
           title: 'Open incidents',
