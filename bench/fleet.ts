@@ -1,5 +1,5 @@
 /**
- * usage: npm run bench -- fleet [--only bus,groups,detect,ingest,embedded,soak] [--repeats N] [--minutes M] [--json]
+ * usage: npm run bench -- fleet [--only bus,groups,detect,ingest,embedded,hops,soak] [--repeats N] [--minutes M] [--json]
  *
  * The bus on Kafka against what it is compared with, by turns on one broker of its own.
  * - `bus`: frames of 50 KB through the bus, produced and consumed, per CPU second of the two processes; the peer is
@@ -17,6 +17,8 @@
  * - `embedded`: one machine's load (twenty cameras, three frames a second each, detector a stand-in) through detection,
  *   cleanup and rules, over the local bus and over Kafka on the same machine by turns: CPU of all processes a frame,
  *   and memory of the one that is the bus.
+ * - `hops`: the whole system with four cameras over RTSP (720p25, 2 Mbit/s), Redis and S3: CPU and bytes of a camera at
+ *   each hop, while nothing moves and while somebody is there.
  * - `soak`: frames of 1,000 cameras at one a second through detection (stand-in), cleanup and rules, for ten minutes:
  *   lag, memory at its middle and end, CPU a camera. Not among the default parts.
  */
@@ -28,6 +30,7 @@ import { cpuSeconds, residentBytes } from '../test/processes.ts';
 import type { Kind } from './fleet/child.ts';
 import { type BenchChild, BenchCluster } from './fleet/cluster.ts';
 import { type BusAt, LocalBroker, openBus } from './fleet/engine.ts';
+import { measureHops } from './fleet/hops.ts';
 import { keyOfEach } from './fleet/keys.ts';
 import { FrameLoad, replicas } from './fleet/load.ts';
 
@@ -64,7 +67,7 @@ export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
-      only: { type: 'string', default: 'bus,groups,detect,ingest,embedded' },
+      only: { type: 'string', default: 'bus,groups,detect,ingest,embedded,hops' },
       repeats: { type: 'string', default: '5' },
       minutes: { type: 'string', default: '10' },
       json: { type: 'boolean', default: false },
@@ -80,6 +83,10 @@ export async function run(args: string[]): Promise<void> {
     if (parts.has('detect')) results['detect'] = await measureDetection(cluster, repeats);
     if (parts.has('ingest')) results['ingest'] = await measureIngest(cluster, repeats);
     if (parts.has('embedded')) results['embedded'] = await measureEmbedded(cluster, repeats);
+    if (parts.has('hops')) {
+      const hops = await measureHops(cluster.server, 30_000);
+      results['hops'] = Object.fromEntries(Object.entries(hops).map(([name, value]) => [name, summary([value])]));
+    }
     if (parts.has('soak')) results['soak'] = await soak(cluster, Number(values.minutes));
   } finally {
     await cluster.stop();
