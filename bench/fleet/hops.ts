@@ -1,0 +1,108 @@
+import { startRtspServer } from '../../simulator/rtsp/server.ts';
+import { ONE_BY_ONE } from '../../test/data.ts';
+import { cpuSeconds, family, processes, residentBytes } from '../../test/processes.ts';
+import type { KafkaServer } from '../../test/services/kafka.ts';
+import { RedisServer } from '../../test/services/redis.ts';
+import { S3Server } from '../../test/services/s3.ts';
+import { onKafka } from '../../test/system/on_kafka.ts';
+import { type SiteObject, Up } from '../../test/system/up.ts';
+import { BusWatch, metricSum } from '../../test/system/watch_bus.ts';
+import { until } from '../../test/wait.ts';
+
+const CAMERAS = ['a', 'b', 'c', 'd'];
+const SETTLE_MS = 15_000;
+const TOPICS = ['frames.v1', 'observations.v1', 'detections.v1', 'tracks.v1', 'incidents.v1', 'coverage.v1'];
+
+/** Figures by name: of a camera, but for memory, which is of a process. */
+export type Hops = Record<string, number>;
+
+/**
+ * What a camera costs at each hop of the whole system on Kafka, Redis and S3: first while nothing moves, then while
+ * somebody walks about and every camera is looked at five times a second.
+ */
+export async function measureHops(kafka: KafkaServer, ms: number): Promise<Hops> {
+  await using parts = new AsyncDisposableStack();
+  const rtsp = await startRtspServer({ streams: CAMERAS.map(stream) });
+  parts.defer(() => rtsp.stop());
+  const [redis, s3] = await Promise.all([new RedisServer().start(), S3Server.start()]);
+  parts.defer(() => redis.stop());
+  parts.defer(() => s3.stop());
+  const { bus, address, makeTopics } = onKafka(kafka, 4);
+  const site: SiteObject = {
+    bus,
+    state: { store: 'redis', redis: { url: redis.url } },
+    evidence: { store: 's3', s3: { bucket: 'evidence', endpoint: s3.endpoint } },
+    detect: { workers: 1 },
+    cameras: Object.fromEntries(
+      CAMERAS.map((id) => [id, { url: rtsp.url(`/${id}`), sampling: { active_fps: 5, width_px: 960 } }]),
+    ),
+    rules: [{ id: 'anybody', type: 'zone_entry', classes: ['person'] }],
+  };
+  const up = parts.use(await Up.start(site, {}, (dir) => makeTopics(dir, site)));
+  const watch = await BusWatch.connect(up, address);
+  parts.defer(() => watch.close());
+  const bytes = new Map<string, number>(TOPICS.map((topic) => [topic, 0]));
+  for (const topic of TOPICS) {
+    watch.each(topic, 'latest', ({ key, value, headers }) => {
+      const size = key.length + (value?.length ?? 0) + Object.entries(headers).join('').length;
+      bytes.set(topic, (bytes.get(topic) ?? 0) + size);
+    });
+  }
+  await until('all cameras to be watched', async () => {
+    return metricSum(await up.metrics(), 'camera_watched', {}) === CAMERAS.length;
+  });
+  const pids = { ...pidsOf(up), kafka: [kafka.pid], redis: redisPids(redis.port) };
+  const found: Hops = {};
+  for (const scene of ['empty', 'person'] as const) {
+    for (const camera of CAMERAS) await rtsp.scene(`/${camera}`, scene);
+    await sleep(SETTLE_MS);
+    for (const topic of TOPICS) bytes.set(topic, 0);
+    const before = cost(pids);
+    await sleep(ms);
+    const after = cost(pids);
+    const what = scene === 'empty' ? 'nothing moves' : 'somebody there';
+    const perCamera = CAMERAS.length * (ms / 1_000);
+    for (const [name, { cpu, mb }] of Object.entries(after)) {
+      found[`${what}: ${name}, ms of CPU a second and camera`] = ((cpu - (before[name]?.cpu ?? 0)) * 1_000) / perCamera;
+      found[`${what}: ${name}, resident MB a process`] = mb;
+    }
+    for (const [topic, size] of bytes) found[`${what}: ${topic}, KB a second and camera`] = size / 1_000 / perCamera;
+  }
+  return found;
+}
+
+function stream(camera: string) {
+  const scenes = {
+    empty: [{ file: ONE_BY_ONE, fromS: 0, toS: 5 }],
+    person: [{ file: ONE_BY_ONE, fromS: 30, toS: 34 }],
+  };
+  const encode = { width: 1280, height: 720, fps: 25, keyInt: 50, bitrateKbps: 2000 };
+  return { path: `/${camera}`, source: { kind: 'file' as const, scenes, scene: 'empty' as const, encode } };
+}
+
+function pidsOf(up: Up): Record<string, number[]> {
+  const all = family(up.pid);
+  const of = (...words: string[]): number[] =>
+    all.filter(({ args }) => words.every((word) => args.some((arg) => arg.endsWith(word)))).map(({ pid }) => pid);
+  return {
+    'camera process': of('ingest/camera.ts'),
+    agent: of('cli.ts', 'ingest'),
+    'detection, cleanup and rules': of('cli.ts', 'process'),
+    sinks: of('cli.ts', 'sink'),
+  };
+}
+
+function redisPids(port: number): number[] {
+  return processes().flatMap(({ pid, args }) => (args.join(' ').includes(`:${port}`) ? [pid] : []));
+}
+
+function cost(pids: Record<string, number[]>): Record<string, { cpu: number; mb: number }> {
+  return Object.fromEntries(
+    Object.entries(pids).map(([name, of]) => {
+      const mb = of.reduce((sum, pid) => sum + residentBytes(pid), 0) / 1e6 / Math.max(1, of.length);
+      return [name, { cpu: of.reduce((sum, pid) => sum + cpuSeconds(pid), 0), mb }];
+    }),
+  );
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
