@@ -184,6 +184,24 @@ describe('a camera that works', () => {
     await expect.poll(() => metric('banksman_camera_state'), SLOW).not.toContain('gate');
   });
 
+  it('goes on with the record before one that nobody can read, also when it is given anew', async () => {
+    const server = await serve();
+    await put(cameraRecord({ camera: 'gate', url: server.url('/cam') }));
+    await startAgent();
+    await expect.poll(stateOf('gate'), SLOW).toBe('idle null');
+    const before = (await detailOf('gate'))['epoch'];
+    const junk = { key: cameraKey('yard', 'gate'), value: Buffer.from('{"site":') };
+    await producer.send('cameras.v1', junk);
+    await expect.poll(async () => (await all('dead-letters.v1')).length, SLOW).toBeGreaterThan(0);
+    await producer.send('camera.owners.v1', junk);
+    const isAnew = async (): Promise<boolean> => {
+      const { epoch } = await detailOf('gate').catch(() => ({ epoch: before }));
+      return epoch !== undefined && epoch !== before;
+    };
+    await expect.poll(isAnew, SLOW).toBe(true);
+    await expect.poll(stateOf('gate'), SLOW).toBe('idle null');
+  });
+
   it('is forgotten when it was taken out while no agent ran', async () => {
     const server = await serve();
     await put(cameraRecord({ camera: 'gate', url: server.url('/cam') }));
