@@ -10,6 +10,9 @@ import { bucketsOf, countOf, countOrZero, increase, of, perCamera, quantile, rat
 const ON_TIME = 0.95;
 /** Prometheus 3 writes the bound as 1.0. */
 const WITHIN_1S = 'le=~"1|1.0"';
+/** Shed by ingest before they were published. */
+const NOT_BEFORE = 'reason!~"decoder_behind|encoder_busy|encoder_failed|bus_slow"';
+const PUBLISHED = of('frames_published_total');
 /** Of the budget: how many times faster than it may it is used up. Both as the alerts have them. */
 const BURN_STEPS: Steps = [
   [null, GOOD],
@@ -140,20 +143,24 @@ export const pipeline: Board = {
         series({
           title: 'Frames shed, by reason',
           description:
-            'What does detection not get to look at, and why? Frames per second dropped on purpose. stale, superseded: too few detectors; missing, skipped: the bus or a restart. A little while starting is normal.',
+            'What does detection not get to look at, and why? Frames per second dropped on purpose. stale, superseded: too few detectors; missing, skipped: the bus or a restart; decoder_behind, encoder_busy: the machine of the agent has too much to do.',
           unit: 'cps',
           width: 12,
           queries: [{ expr: `sum by (reason) (${rate(of('frames_shed_total'))})`, legend: '{{reason}}' }],
         }),
         stat({
-          title: 'Shed share',
+          title: 'Published, not looked at',
           description:
-            'Which part of what cameras published was never looked at, in the time shown? Above 5 %: add detectors (deploy/README.md), or lower active_fps.',
+            'Which part of what cameras published did no detector look at, in the time shown? Above 20 % an alert follows: add detectors (deploy/README.md), or lower active_fps.',
           unit: 'percentunit',
           width: 4,
           decimals: 1,
-          steps: WARN_ABOVE(0.05),
-          expr: `(sum(${increase(of('frames_shed_total'))}) or 0 * sum(${of('frames_published_total')})) / sum(${increase(of('frames_published_total'))})`,
+          steps: [
+            [null, GOOD],
+            [0.05, OKABE_ITO.yellow],
+            [0.2, BAD],
+          ],
+          expr: `(sum(${increase(of('frames_shed_total', NOT_BEFORE))}) or 0 * sum(${PUBLISHED})) / (sum(${increase(PUBLISHED)}) > 0)`,
         }),
         stat({
           title: 'Read by nobody',

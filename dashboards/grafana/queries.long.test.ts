@@ -87,7 +87,7 @@ describe.skipIf(!HAS_TEST_DATA)('queries of the boards', () => {
         left = left.filter(({ key }) => without.includes(key));
         return left.length === 0;
       },
-      120_000,
+      240_000,
       1_000,
     ).catch(() => expect(left.map(({ key }) => key)).toEqual([]));
   }
@@ -99,7 +99,7 @@ describe.skipIf(!HAS_TEST_DATA)('queries of the boards', () => {
     expect(excused(everyWhy).filter((key) => !queries.some((query) => query.key === key))).toEqual([]);
   });
 
-  test('on a quiet site none is refused, and none is empty without a reason', { timeout: 300_000 }, async () => {
+  test('on a quiet site none is refused, and none is empty without a reason', { timeout: 600_000 }, async () => {
     const may = excused(everyWhy);
     // Prometheus says at once what it does not take.
     await emptyOf(queries, 'calm');
@@ -112,7 +112,7 @@ describe.skipIf(!HAS_TEST_DATA)('queries of the boards', () => {
     expect(series?.values[0]).toBeLessThanOrEqual(150);
   });
 
-  test('where something happens it shows', { timeout: 300_000 }, async () => {
+  test('where something happens it shows', { timeout: 600_000 }, async () => {
     await up.write({
       ...quiet,
       cameras: {

@@ -1,4 +1,4 @@
-/** For tests: a real Prometheus in a temporary folder, which scrapes every second. */
+/** For tests: a real Prometheus in a temporary folder, which scrapes every other second. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -38,7 +38,7 @@ export class Prometheus {
     await writeFile(
       join(folder, 'prometheus.yaml'),
       stringify({
-        global: { scrape_interval: '1s', scrape_timeout: '1s' },
+        global: { scrape_interval: '2s', scrape_timeout: '2s' },
         scrape_configs: [{ job_name: 'banksman', static_configs: [{ targets, labels }] }],
       }),
     );
