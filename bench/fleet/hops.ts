@@ -17,8 +17,8 @@ const TOPICS = ['frames.v1', 'observations.v1', 'detections.v1', 'tracks.v1', 'i
 export type Hops = Record<string, number>;
 
 /**
- * What a camera costs at each hop of the whole system on Kafka, Redis and S3: first while nothing moves, then while
- * somebody walks about and every camera is looked at five times a second.
+ * What a camera costs at each hop of the whole system on Kafka, Redis and S3: first of an empty scene, whose film
+ * starts anew every five seconds and moves for that, then while somebody walks about, looked at five times a second.
  */
 export async function measureHops(kafka: KafkaServer, ms: number): Promise<Hops> {
   await using parts = new AsyncDisposableStack();
@@ -60,7 +60,7 @@ export async function measureHops(kafka: KafkaServer, ms: number): Promise<Hops>
     const before = cost(pids);
     await sleep(ms);
     const after = cost(pids);
-    const what = scene === 'empty' ? 'nothing moves' : 'somebody there';
+    const what = scene === 'empty' ? 'empty scene' : 'somebody there';
     const perCamera = CAMERAS.length * (ms / 1_000);
     for (const [name, { cpu, mb }] of Object.entries(after)) {
       found[`${what}: ${name}, ms of CPU a second and camera`] = ((cpu - (before[name]?.cpu ?? 0)) * 1_000) / perCamera;
