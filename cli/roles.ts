@@ -63,7 +63,7 @@ async function sinks(context: RoleContext, names?: string[]): Promise<Role> {
         objects: evidence,
         state,
         retention: evidence.retention,
-        webhooks: alerts.webhooks,
+        alerts,
         version: VERSION,
         onError: context.fail,
       })),

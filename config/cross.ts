@@ -4,6 +4,7 @@
  */
 
 import { accessProblems } from './cross_access.ts';
+import { alertProblems } from './cross_alerts.ts';
 import { busProblems } from './cross_bus.ts';
 import { cameraProblems } from './cross_cameras.ts';
 import { evidenceProblems } from './cross_evidence.ts';
@@ -23,7 +24,7 @@ export function crossProblems(tree: Tree, models?: KnownModels): Problem[] {
   }
   cameraProblems(report, models);
   ruleProblems(report, models);
-  checkWebhookIds(report);
+  alertProblems(report);
   checkPorts(report);
   accessProblems(report);
   busProblems(report);
@@ -37,10 +38,6 @@ function checkNames(report: Report, path: Path): void {
     if (NAME_PATTERN.test(name)) continue;
     report.add([...path, name], 'CONFIG_INVALID_VALUE', NAME_RULE, { atKey: true, mend: 'Rename it.' });
   }
-}
-
-function checkWebhookIds(report: Report): void {
-  report.unique(['alerts', 'webhooks'], 'id');
 }
 
 function checkPorts(report: Report): void {

@@ -54,9 +54,8 @@ export class Report {
     });
   }
 
-  /** `key` must differ between the entries of the list at `path`. */
-  unique(path: Path, key: string): void {
-    const seen = new Map<string, number>();
+  /** `key` must differ between the entries of the list at `path`, and from those in `seen`, by line. */
+  unique(path: Path, key: string, seen = new Map<string, number>()): void {
     for (const [index, item] of items(this.tree.get(path)).entries()) {
       const node = item.children.get(key);
       const value = asText(node);

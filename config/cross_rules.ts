@@ -1,4 +1,4 @@
-/** Checks of rules, and of what else names them. */
+/** Checks of rules. */
 
 import { checkSchedule } from './cross_cameras.ts';
 import { asText, entries, items, type KnownModels, type Report } from './cross_report.ts';
@@ -15,15 +15,6 @@ export function ruleProblems(report: Report, models?: KnownModels): void {
     checkPlace(report, path, rule, named, 'zone');
     checkPlace(report, path, rule, named, 'line');
     if (models) checkClasses(report, path, rule, named, models);
-  }
-  const ids = rules.flatMap((rule) => asText(rule.children.get('id')) ?? []);
-  for (const [index, webhook] of items(report.tree.get(['alerts', 'webhooks'])).entries()) {
-    for (const [at, rule] of items(webhook.children.get('rules')).entries()) {
-      const id = asText(rule);
-      if (id !== undefined && !ids.includes(id)) {
-        report.unknown(['alerts', 'webhooks', index, 'rules', at], 'a rule', id, ids);
-      }
-    }
   }
 }
 

@@ -76,8 +76,9 @@ function unknownKey(path: Path, key: string, tree: Tree): Problem {
     return problemAt(tree, at, 'CONFIG_UNKNOWN_KEY', 'is not a key here', { ...details, mend, suggestion: home.under });
   }
   if (home.kinds !== undefined) {
-    const mend = `It belongs to rules of type ${home.kinds.join(', ')}; remove it or change the type.`;
-    return problemAt(tree, at, 'CONFIG_UNKNOWN_KEY', 'is not a key of this type of rule', { ...details, mend });
+    const what = path[0] === 'rules' ? 'rule' : 'channel';
+    const mend = `It belongs to ${what}s of type ${home.kinds.join(', ')}; remove it or change the type.`;
+    return problemAt(tree, at, 'CONFIG_UNKNOWN_KEY', `is not a key of this type of ${what}`, { ...details, mend });
   }
   const keys = keysAt(siteSchema, path, tree.root.value);
   const suggestion = nearest(key, keys);

@@ -163,6 +163,12 @@ function withAbsolutePaths(config: SiteConfig, folder: string): SiteConfig {
         },
       },
     },
+    alerts: {
+      ...config.alerts,
+      channels: config.alerts.channels.map((channel) =>
+        'ca_file' in channel ? { ...channel, ca_file: fileOf(channel.ca_file) } : channel,
+      ),
+    },
     fleet: { token: secret(config.fleet.token) },
     console: {
       ...config.console,

@@ -80,13 +80,24 @@ function entryOf(child: SchemaNode): SchemaNode | undefined {
 function section(name: string, child: SchemaNode): string[] {
   const entry = entryOf(child);
   const text = child.description;
-  if (!entry) return [table(`\`${name}\``, text, flatten('', child, child['x-restart']))];
+  if (!entry) {
+    const lists = Object.entries(child.properties ?? {}).flatMap(([key, list]) => {
+      const of = entryOf(list);
+      return of?.oneOf ? kinds(`${name}.${key}[]`, of.oneOf) : [];
+    });
+    return [table(`\`${name}\``, text, flatten('', child, child['x-restart'])), ...lists];
+  }
   const suffix = child.items === undefined ? '.NAME' : '[]';
-  if (!entry.oneOf) return [table(`\`${name}${suffix}\``, text, flatten('', entry))];
-  return entry.oneOf.map((kind) => {
+  if (entry.oneOf) return kinds(`${name}${suffix}`, entry.oneOf);
+  return [table(`\`${name}${suffix}\``, text, flatten('', entry))];
+}
+
+/** What can be of several types: one table each. */
+function kinds(name: string, entries: readonly SchemaNode[]): string[] {
+  return entries.map((kind) => {
     const type = String(kind.properties?.['type']?.const);
     const options = flatten('', kind).filter(({ key }) => key !== 'type');
-    return table(`\`${name}${suffix}\`, \`type: ${type}\``, kind.description, options);
+    return table(`\`${name}\`, \`type: ${type}\``, kind.description, options);
   });
 }
 
@@ -102,7 +113,9 @@ function flatten(prefix: string, child: SchemaNode, above?: string[], within?: s
     const own = { key, option, restarts, required };
     const entry = entryOf(option);
     if (!entry) return [own];
-    return [own, ...flatten(option.items === undefined ? `${key}.NAME.` : `${key}[].`, entry, restarts)];
+    const inside = option.items === undefined ? `${key}.NAME.` : `${key}[].`;
+    // Kinds have tables of their own.
+    return entry.oneOf ? [own] : [own, ...flatten(inside, entry, restarts)];
   });
 }
 

@@ -5,39 +5,12 @@
 import { z } from 'zod';
 import { isAddressRange } from './formats.ts';
 import { bind, name, named, refusal, restarts, seconds, secret, text, unit } from './scalars.ts';
+import { alertsSchema } from './schema_alerts.ts';
 import { busSchema } from './schema_bus.ts';
 import { cameraSchema, defaultsSchema } from './schema_camera.ts';
 import { evidenceSchema } from './schema_evidence.ts';
-import { ruleSchema, scheduleSchema, severity } from './schema_rules.ts';
+import { ruleSchema, scheduleSchema } from './schema_rules.ts';
 import { stateSchema } from './schema_state.ts';
-import { isHttpUrl, urlHoldsSecret } from './urls.ts';
-
-const webhook = z
-  .strictObject({
-    id: name.describe('Its name in metrics and dead letters.'),
-    url: z
-      .string()
-      .refine(
-        (value) => !urlHoldsSecret(value),
-        refusal(
-          'holds a user or password in the URL',
-          'CONFIG_SECRET_IN_FILE',
-          'Take it out of the URL and use secret: ${NAME}.',
-        ),
-      )
-      .refine((value) => urlHoldsSecret(value) || isHttpUrl(value), refusal('must be an http:// or https:// address'))
-      .describe('Where incidents are posted.'),
-    secret: secret.optional().describe('`${NAME}`: key of the signature (HMAC-SHA256).'),
-    min_severity: severity.describe('Less grave incidents are not sent.').default('low'),
-    rules: z.array(name).min(1).optional().describe('Only these rules. Default: all.'),
-    transitions: z
-      .array(z.enum(['opened', 'updated', 'unobserved', 'closed']))
-      .min(1)
-      .describe('What is worth a message.')
-      .default(['opened', 'unobserved', 'closed']),
-    timeout_s: z.number().min(1).max(120).describe('How long one attempt may take.').default(10),
-  })
-  .describe('A receiver of messages.');
 
 const count = z.number().int().min(1);
 
@@ -78,11 +51,7 @@ export const siteSchema = z
     bus: busSchema,
     state: stateSchema,
     evidence: evidenceSchema,
-    alerts: z
-      .strictObject({ webhooks: z.array(webhook).max(64).describe('Receivers of messages.').default([]) })
-      .prefault({})
-      .describe('Messages to people.')
-      .meta(restarts('sink')),
+    alerts: alertsSchema,
     fleet: z
       .strictObject({
         token: secret

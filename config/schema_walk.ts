@@ -18,7 +18,7 @@ function bare(schema: Schema): Schema {
   return schema instanceof z.ZodPipe ? bare(schema.in) : schema;
 }
 
-/** One step down. `value` is what the file has at `schema`: it decides between kinds of rules. */
+/** One step down. `value` is what the file has at `schema`: it decides between kinds of rules, and of channels. */
 function step(schema: Schema, part: string | number, value: unknown): Schema | undefined {
   const at = chosen(bare(schema), value);
   if (at instanceof z.ZodObject) return at.shape[String(part)];
@@ -70,7 +70,7 @@ function valueAt(path: Path, value: unknown): unknown {
   return here;
 }
 
-/** Where else the key lives: one level down (`sampling.active_fps`), or in another kind of rule. */
+/** Where else the key lives: one level down (`sampling.active_fps`), or in another kind of rule or channel. */
 export function homeOf(root: Schema, path: Path, value: unknown, key: string): { under?: string; kinds?: string[] } {
   const passed = way(root, path, value);
   const last = passed.length === path.length + 1 ? passed.at(-1) : undefined;

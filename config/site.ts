@@ -1,6 +1,6 @@
 /** The site, fully resolved: what every part of the program gets. Nothing optional, nothing left to merge. */
 import type { KafkaSettings } from '../runtime/bus/kafka/settings.ts';
-import type { CameraRecord, RuleRecord, SecretRef, Severity, Transition } from '../runtime/messages/types.ts';
+import type { CameraRecord, RuleRecord, SecretRef } from '../runtime/messages/types.ts';
 import type { ObjectsOptions } from '../runtime/stores/objects/open.ts';
 import type { StateOptions } from '../runtime/stores/state/open.ts';
 import type { Bind } from './formats.ts';
@@ -10,6 +10,7 @@ import { BUILT_IN, type CameraFile, type DefaultsFile } from './schema_camera.ts
 import type { EvidenceFile } from './schema_evidence.ts';
 import type { RuleFile } from './schema_rules.ts';
 import type { StateFile } from './schema_state.ts';
+import { type AlertsConfig, resolveAlerts } from './site_alerts.ts';
 
 type Schedule = NonNullable<RuleRecord['schedule']>;
 type ClassFilter = CameraRecord['filters'][string];
@@ -21,17 +22,6 @@ export interface CameraConfig extends Omit<CameraRecord, 'site' | 'camera' | 'co
 
 export interface RuleConfig extends Omit<RuleRecord, 'site' | 'rule' | 'configHash'> {
   id: string;
-}
-
-export interface WebhookConfig {
-  id: string;
-  url: string;
-  secret: SecretRef | null;
-  min_severity: Severity;
-  /** Null: all. */
-  rules: string[] | null;
-  transitions: Transition[];
-  timeout_s: number;
 }
 
 export interface ConsoleConfig {
@@ -67,7 +57,7 @@ export interface SiteConfig {
   bus: BusConfig;
   state: StateOptions;
   evidence: EvidenceConfig;
-  alerts: { webhooks: WebhookConfig[] };
+  alerts: AlertsConfig;
   /** What its machines show each other. */
   fleet: { token: SecretRef | null };
   console: ConsoleConfig;
@@ -97,13 +87,7 @@ export function resolveSite(file: SiteFile): SiteConfig {
       accounts: credential(page.accounts?.tokens, page.accounts?.file),
       tls: page.tls ?? null,
     },
-    alerts: {
-      webhooks: alerts.webhooks.map((webhook) => ({
-        ...webhook,
-        secret: webhook.secret ?? null,
-        rules: webhook.rules ?? null,
-      })),
-    },
+    alerts: resolveAlerts(alerts, schedules),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { WebhookConfig } from '../config/site.ts';
+import type { AlertsConfig } from '../config/site_alerts.ts';
 import type { Component } from '../runtime/lifecycle.ts';
 import { keySegment } from '../runtime/stores/objects/keys.ts';
 import type { ObjectsOptions } from '../runtime/stores/objects/open.ts';
@@ -12,7 +12,8 @@ export interface SinksOptions {
   state: StateOptions;
   /** `evidence.retention` of the site file. */
   retention: { clips_days: number; records_days: number; max_bytes: number };
-  webhooks: readonly WebhookConfig[];
+  /** `alerts` of the site file. */
+  alerts: AlertsConfig;
   /** Of banksman. */
   version: string;
   /** A sink cannot go on: the role has to end. */
@@ -40,10 +41,13 @@ const MAKE = {
     const store = await openStateStore(state, deps.dataDir);
     return new StateSink(deps, { store, retentionDays: retention.records_days, onError });
   },
-  alerts: async (deps, { state, webhooks, version, onError }) => {
+  alerts: async (deps, { state, objects, alerts, version, onError }) => {
     const { AlertsSink } = await import('./alerts/alerts.ts');
+    const { openPictures } = await import('./alerts/pictures.ts');
     const memory = state.redis && new (await import('./alerts/memory.ts')).AlertMemory(state.redis, deps);
-    return new AlertsSink(deps, { webhooks, version, memory, onError });
+    const pictures = await openPictures(alerts, objects, deps);
+    const { webhooks, channels, console_url: consoleUrl } = alerts;
+    return new AlertsSink(deps, { webhooks, channels, consoleUrl, pictures, version, memory, onError });
   },
 } satisfies Record<string, Make>;
 

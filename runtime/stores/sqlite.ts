@@ -67,9 +67,11 @@ export class Database {
 export interface WriterOptions {
   /** `full`: a commit survives loss of power. `off`: it survives the end of the process. */
   synchronous: 'full' | 'off';
-  /** Made where the file is new; a file of another version is refused. */
+  /** Made where the file is new; a file of a version that none of `migrations` leads on from is refused. */
   schema: string;
   version: number;
+  /** SQL that brings a file from this version to the next. */
+  migrations?: Readonly<Record<number, string>>;
 }
 
 /** Opens for the one writer, in WAL mode so that readers in other processes are never in its way. */
@@ -85,7 +87,7 @@ export function openWriter(path: string, options: WriterOptions): Database {
           db.exec(options.schema);
           db.exec(`PRAGMA user_version = ${options.version}`);
         });
-      } else if (found !== options.version) {
+      } else if (!migrate(db, found, options)) {
         throw new BanksmanError('STORE_FAILED', {
           where: path,
           message: `the file has version ${found}, this banksman writes version ${options.version}`,
@@ -97,6 +99,23 @@ export function openWriter(path: string, options: WriterOptions): Database {
       throw error;
     }
   });
+}
+
+/** All steps or none. @returns whether the file has the version that is wanted. */
+function migrate(db: Database, found: number, { version, migrations = {} }: WriterOptions): boolean {
+  if (found === version) return true;
+  const steps: string[] = [];
+  for (let from = found; from < version; from += 1) {
+    const sql = migrations[from];
+    if (sql === undefined) return false;
+    steps.push(sql);
+  }
+  if (steps.length === 0) return false;
+  db.transaction(() => {
+    for (const sql of steps) db.exec(sql);
+    db.exec(`PRAGMA user_version = ${version}`);
+  });
+  return true;
 }
 
 /** Opens for reading beside the writer; undefined while there is no file or nothing in it yet. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { WebhookConfig } from '../../config/site.ts';
+import type { WebhookConfig } from '../../config/site_alerts.ts';
 import { FakeClock } from '../../runtime/clock.ts';
 import { encodeJson } from '../../runtime/messages/codec.ts';
 import type { Feedback, Incident } from '../../runtime/messages/types.ts';

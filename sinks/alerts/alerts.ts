@@ -1,4 +1,4 @@
-import type { WebhookConfig } from '../../config/site.ts';
+import { type ChannelConfig, type WebhookConfig, webhookChannel } from '../../config/site_alerts.ts';
 import { Backoff, type BackoffOptions } from '../../runtime/backoff.ts';
 import type { Consumer, Delivery, Producer, Table } from '../../runtime/bus/types.ts';
 import { asError, BanksmanError } from '../../runtime/errors.ts';
@@ -6,19 +6,29 @@ import type { Component } from '../../runtime/lifecycle.ts';
 import { sendDeadLetter } from '../../runtime/messages/dead_letters.ts';
 import { parseMessage } from '../../runtime/messages/schemas.ts';
 import { cameraKey, TOPICS } from '../../runtime/messages/topics.ts';
-import type { Incident } from '../../runtime/messages/types.ts';
+import type { Feedback, Incident } from '../../runtime/messages/types.ts';
+import { toTimestamp } from '../../runtime/time.ts';
 import type { SinkDeps } from '../deps.ts';
 import { Trouble } from '../trouble.ts';
-import { Channel } from './channel.ts';
+import { Acknowledgements } from './acknowledgements.ts';
+import { Channel, type ChannelDeps } from './channel.ts';
+import { makeAdapter } from './channels/registry.ts';
 import { Letters } from './letters.ts';
 import type { AlertMemory } from './memory.ts';
 import { messageBody } from './message.ts';
 import { Mutes } from './mutes.ts';
 import { Outbox } from './outbox.ts';
 import { type Entered, type Entry, placeOf } from './outbox_enter.ts';
+import type { Pictures } from './pictures.ts';
 
 export interface AlertsSinkOptions {
   webhooks: readonly WebhookConfig[];
+  /** Beside the webhooks. Default: none. */
+  channels?: readonly ChannelConfig[];
+  /** How people reach the console; default null: links are left out. */
+  consoleUrl?: string | null;
+  /** Closed at stop. Default null: no channel wants any. */
+  pictures?: Pictures | null;
   /** Of banksman. */
   version: string;
   /** The bus does not deliver any more: the role has to end. */
@@ -27,7 +37,7 @@ export interface AlertsSinkOptions {
   retry?: BackoffOptions;
   /** What the other sinks of a fleet know; closed at stop. Null: there are none. */
   memory?: AlertMemory | null;
-  /** Messages that may wait for one webhook. Default 10000. */
+  /** Messages that may wait for one channel. Default 10000. */
   maxPending?: number;
 }
 
@@ -36,7 +46,7 @@ const IN_FLIGHT = 500;
 
 /**
  * Tells people about incidents. A transition is in the outbox before it is acknowledged; one loop a
- * webhook takes it from there.
+ * channel takes it from there.
  */
 export class AlertsSink implements Component {
   readonly name = 'alerts';
@@ -44,6 +54,8 @@ export class AlertsSink implements Component {
   readonly #options: AlertsSinkOptions;
   readonly #retry: BackoffOptions;
   readonly #outbox: Outbox;
+  readonly #wanted: readonly ChannelConfig[];
+  readonly #acknowledgements = new Acknowledgements();
   readonly #mutes: Mutes;
   readonly #trouble: Trouble;
   readonly #stopping = new AbortController();
@@ -61,26 +73,35 @@ export class AlertsSink implements Component {
     this.#options = options;
     this.#retry = options.retry ?? { minMs: 1_000, maxMs: 60_000 };
     this.#outbox = new Outbox(deps.dataDir, { maxPending: options.maxPending ?? 10_000 });
-    this.#mutes = new Mutes({ ...deps, onError: options.onError });
+    this.#wanted = [...options.webhooks.map(webhookChannel), ...(options.channels ?? [])];
+    const onFeedback = (feedback: Feedback): void => this.#acknowledgements.take(feedback);
+    this.#mutes = new Mutes({ ...deps, onError: options.onError, onFeedback });
     this.#trouble = new Trouble(log, 'the outbox of alerts');
   }
 
   async start(): Promise<void> {
     const { bus, clock, metrics, log } = this.#deps;
-    const { webhooks, version, onError, memory = null } = this.#options;
+    const { version, onError, memory = null, consoleUrl = null, pictures = null } = this.#options;
     // Wall time of the start carried on by a clock that never steps.
     const origin = clock.now() - clock.monotonic();
     this.#now = () => Math.round(origin + clock.monotonic());
     const common = { outbox: this.#outbox, clock, metrics, log, now: this.#now, retry: this.#retry };
 
     this.#producer = bus.producer();
-    this.#letters = new Letters({ ...common, producer: this.#producer });
+    const channels = new Set(this.#options.channels?.map(({ id }) => id));
+    this.#letters = new Letters({ ...common, producer: this.#producer, channels });
     const letters = this.#letters;
+    const deps: ChannelDeps = {
+      ...common,
+      ...{ version, memory, consoleUrl, pictures },
+      onGivenUp: () => letters.notify(),
+      silenced: (incident) => this.#mutes.silence({ ...incident, updatedAt: toTimestamp(this.#now()) }),
+      acknowledged: (incident) => this.#acknowledgements.has(incident),
+    };
     this.#channels = new Map(
-      webhooks.map((webhook) => [
-        webhook.id,
-        new Channel(webhook, { ...common, version, memory, onGivenUp: () => letters.notify() }),
-      ]),
+      await Promise.all(
+        this.#wanted.map(async (config) => [config.id, new Channel(config, await makeAdapter(config), deps)] as const),
+      ),
     );
     // Mutes and rules are known before the first incident is judged by them.
     this.#rules = bus.table('rules.v1');
@@ -106,6 +127,7 @@ export class AlertsSink implements Component {
     await this.#rules?.stop();
     await this.#producer?.close();
     await this.#options.memory?.close();
+    await this.#options.pictures?.close();
     this.#outbox.close();
   }
 
@@ -130,19 +152,19 @@ export class AlertsSink implements Component {
       muted: this.#mutes.silence(incident),
       coolDownMs: this.#coolDownMs(incident),
     };
-    const entered = await this.#store(() => this.#outbox.enter(entry, this.#options.webhooks, this.#now()));
+    const entered = await this.#store(() => this.#outbox.enter(entry, this.#wanted, this.#now()));
     // Not on disk: it is delivered again.
     if (!entered) return;
     if (memory) {
-      const decisions = await this.#store(() => this.#outbox.decisions(incident, this.#options.webhooks));
+      const decisions = await this.#store(() => this.#outbox.decisions(incident, this.#wanted));
       if (decisions) await memory.remember(incident.id, placeOf(incident), decisions);
     }
     delivery.ack();
     for (const one of entered) this.#entered(one);
   }
 
-  #entered({ webhook, action, crowded }: Entered): void {
-    if (action === 'send') this.#channels.get(webhook)?.notify();
+  #entered({ channel, action, crowded }: Entered): void {
+    if (action === 'send') this.#channels.get(channel)?.notify();
     else this.#deps.metrics.inc('alerts_silenced_total', { reason: action });
     if (crowded > 0) this.#letters?.notify();
   }
@@ -179,7 +201,7 @@ export class AlertsSink implements Component {
 
   async #retain(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      await this.#store(() => this.#outbox.retain(this.#options.webhooks, this.#now()), { once: true });
+      await this.#store(() => this.#outbox.retain(this.#wanted, this.#now()), { once: true });
       this.#letters?.notify();
       await this.#deps.clock.sleep(RETAIN_EVERY_MS, this.#stopping.signal);
     }

@@ -1,15 +1,19 @@
-import type { WebhookConfig } from '../../config/site.ts';
+import type { ChannelConfig } from '../../config/site_alerts.ts';
 import { Backoff, type BackoffOptions } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { BanksmanError, type ErrorCode } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
+import type { Incident } from '../../runtime/messages/types.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
-import { resolveSecret } from '../../runtime/secrets.ts';
 import { Trouble } from '../trouble.ts';
+import type { Adapter, Sending } from './channels/types.ts';
+import { compose } from './compose.ts';
 import type { AlertMemory } from './memory.ts';
-import { signature } from './message.ts';
 import type { Outbox, Waiting } from './outbox.ts';
-import { type Outcome, post } from './post.ts';
+import { repeatMs } from './outbox_remind.ts';
+import type { Pictures } from './pictures.ts';
+import { type Policy, plan, policyOf } from './plan.ts';
+import type { Outcome } from './post.ts';
 
 export interface ChannelDeps {
   outbox: Outbox;
@@ -24,6 +28,14 @@ export interface ChannelDeps {
   memory: AlertMemory | null;
   /** A message was given up: its letter has to be written. */
   onGivenUp: () => void;
+  /** Whether a mute holds now. */
+  silenced: (incident: Incident) => boolean;
+  /** Whether somebody has judged the incident. */
+  acknowledged: (incident: string) => boolean;
+  /** How people reach the console; null: nobody said. */
+  consoleUrl: string | null;
+  /** Null: no channel wants any. */
+  pictures: Pictures | null;
 }
 
 /** Nothing waits longer unlooked at. */
@@ -33,10 +45,12 @@ const LONGEST_PAUSE_MS = 10_000;
 /** Share of the role's stopping time in which what is due still goes out. */
 const DRAIN_MS = 2_000;
 
-/** Delivers to one webhook, one message at a time, and waits for nobody else. */
+/** Delivers to one channel, one message at a time, and waits for nobody else. */
 export class Channel {
-  readonly #webhook: WebhookConfig;
+  readonly #config: ChannelConfig;
+  readonly #adapter: Adapter;
   readonly #deps: ChannelDeps;
+  readonly #policy: Policy | null;
   readonly #trouble: Trouble;
   readonly #disk: Trouble;
   readonly #backoff: Backoff;
@@ -45,12 +59,15 @@ export class Channel {
   #news = new AbortController();
   #loop: Promise<void> | undefined;
 
-  constructor(webhook: WebhookConfig, deps: ChannelDeps) {
-    this.#webhook = webhook;
+  constructor(config: ChannelConfig, adapter: Adapter, deps: ChannelDeps) {
+    this.#config = config;
+    this.#adapter = adapter;
     this.#deps = deps;
-    const log = deps.log.child({ webhook: webhook.id });
-    this.#trouble = new Trouble(log, 'delivery to the webhook');
-    this.#disk = new Trouble(log, 'the outbox of the webhook');
+    this.#policy = policyOf(config);
+    const what = config.type === 'webhook' ? 'webhook' : 'channel';
+    const log = deps.log.child({ [what]: config.id });
+    this.#trouble = new Trouble(log, `delivery to the ${what}`);
+    this.#disk = new Trouble(log, `the outbox of the ${what}`);
     this.#backoff = new Backoff({ ...deps.retry, maxMs: Math.min(deps.retry.maxMs, LONGEST_PAUSE_MS) });
   }
 
@@ -76,9 +93,10 @@ export class Channel {
 
   async #run(): Promise<void> {
     for (;;) {
-      const waiting = await this.#persist(() => this.#look());
-      if (waiting === 'stopped' || this.#abandoning.signal.aborted) return;
-      const wait = waiting ? waiting.nextMs - this.#deps.now() : IDLE_MS;
+      const found = await this.#persist(() => this.#look());
+      if (found === 'stopped' || this.#abandoning.signal.aborted) return;
+      const { waiting, nextMs } = found;
+      const wait = nextMs - this.#deps.now();
       if (waiting && wait <= 0) {
         const pause = await this.#deliver(waiting);
         if (pause > 0) await this.#deps.clock.sleep(pause, this.#stopping.signal);
@@ -86,28 +104,43 @@ export class Channel {
         continue;
       }
       if (this.#stopping.signal.aborted) return;
-      await this.#deps.clock.sleep(Math.min(wait, IDLE_MS), this.#news.signal);
+      await this.#deps.clock.sleep(Math.max(1, Math.min(wait, IDLE_MS)), this.#news.signal);
     }
   }
 
-  #look(): Waiting | undefined {
+  #look(): { waiting: Waiting | undefined; nextMs: number } {
     // Renewed first: what comes in from here on is noticed.
     if (this.#news.signal.aborted) this.#news = new AbortController();
-    const { outbox, metrics } = this.#deps;
-    metrics.set('alerts_pending', outbox.pending(this.#webhook.id), { channel: this.#webhook.id });
-    return outbox.next(this.#webhook.id);
+    const { outbox, metrics, now, silenced } = this.#deps;
+    const { id } = this.#config;
+    const remindMs =
+      repeatMs(this.#config) > 0 ? outbox.remind(this.#config, now(), silenced) : Number.POSITIVE_INFINITY;
+    metrics.set('alerts_pending', outbox.pending(id), { channel: id });
+    if (this.#policy) return this.#plan(this.#policy, remindMs);
+    const waiting = outbox.next(id);
+    return { waiting, nextMs: Math.min(waiting?.nextMs ?? Number.POSITIVE_INFINITY, remindMs) };
   }
 
-  /** @returns ms in which nothing is sent to this webhook. */
-  async #deliver(waiting: Waiting): Promise<number> {
+  #plan(policy: Policy, remindMs: number): { waiting: Waiting | undefined; nextMs: number } {
+    const { outbox, metrics, acknowledged } = this.#deps;
+    const { id, max_per_hour } = this.#config;
+    const now = this.#deps.now();
+    const sends = max_per_hour === null ? [] : outbox.sends(id, now);
+    const planned = plan(outbox.waiting(id), policy, { now, sends, acknowledged });
+    const acts = planned.send.length > 0 || planned.drop.length > 0;
+    const waiting = acts ? outbox.begin(planned, now) : undefined;
+    for (const { why } of planned.drop) metrics.inc('alerts_silenced_total', { reason: why });
+    return { waiting, nextMs: acts ? now : Math.min(planned.nextMs, remindMs) };
+  }
+
+  /** @returns ms in which nothing is sent to this channel. */
+  async #deliver(found: Waiting): Promise<number> {
     const { outbox, now, metrics, memory } = this.#deps;
-    const channel = this.#webhook.id;
-    const { seq, key } = waiting;
-    if (await memory?.wasDelivered(channel, key)) {
-      await this.#persist(() => outbox.sent(seq, now()));
-      metrics.inc('alerts_silenced_total', { reason: 'delivered_elsewhere' });
-      return 0;
-    }
+    const channel = this.#config.id;
+    const waiting = await this.#withoutDelivered(found);
+    if (!waiting) return 0;
+    const seqs = waiting.rows.map(({ seq }) => seq);
+    const key = waiting.rows[0]?.key;
     const outcome = await this.#attempt(waiting);
     switch (outcome.kind) {
       case 'abandoned':
@@ -115,17 +148,20 @@ export class Channel {
       case 'delivered':
         this.#backoff.reset();
         this.#trouble.end();
-        await this.#persist(() => outbox.sent(seq, now()));
-        await memory?.delivered(channel, key);
-        metrics.inc('alerts_sent_total', { channel });
-        metrics.observe('stage_seconds', Math.max(0, now() - waiting.capturedMs) / 1000, { stage: 'alerts' });
+        await this.#persist(() => outbox.sent(this.#config, seqs, now(), this.#config.max_per_hour !== null));
+        for (const row of waiting.rows) {
+          await memory?.delivered(channel, row.key);
+          metrics.inc('alerts_sent_total', { channel });
+          if (row.reminder) continue;
+          metrics.observe('stage_seconds', Math.max(0, now() - row.capturedMs) / 1000, { stage: 'alerts' });
+        }
         return 0;
       case 'refused':
         // The receiver answers; it is this message that it does not want.
         this.#backoff.reset();
         metrics.inc('alerts_failed_total', { channel, reason: outcome.reason });
         this.#trouble.begin('ALERT_REFUSED', { key, reason: outcome.detail });
-        await this.#giveUp(seq, 'ALERT_REFUSED', outcome.detail);
+        await this.#giveUp(seqs, 'ALERT_REFUSED', outcome.detail);
         return 0;
       case 'failed': {
         metrics.inc('alerts_failed_total', { channel, reason: outcome.reason });
@@ -134,32 +170,55 @@ export class Channel {
           reason: outcome.detail,
         });
         const pause = Math.max(this.#backoff.next(), outcome.retryAfterMs);
-        if (now() >= waiting.deadlineMs) await this.#giveUp(seq, 'ALERT_FAILED', outcome.detail);
+        if (now() >= waiting.deadlineMs) await this.#giveUp(seqs, 'ALERT_FAILED', outcome.detail);
         else {
           const nextMs = now() + Math.max(this.#delay(waiting.attempts), outcome.retryAfterMs);
-          await this.#persist(() => outbox.failed(seq, outcome.detail, nextMs, now()));
+          await this.#persist(() => outbox.failed(seqs, outcome.detail, nextMs, now()));
         }
         return pause;
       }
     }
   }
 
-  async #attempt({ key, body }: Waiting): Promise<Outcome> {
-    const { url, secret, timeout_s } = this.#webhook;
-    const { clock, version } = this.#deps;
-    const headers: Record<string, string> = { 'Idempotency-Key': key, 'User-Agent': `banksman/${version}` };
-    try {
-      if (secret) headers['Banksman-Signature'] = signature(await resolveSecret(secret), body, clock.now());
-    } catch (error) {
-      // Never unsigned where a signature is expected. The error names the reference, not the value.
-      const detail = error instanceof BanksmanError ? error.message : 'the secret cannot be read';
-      return { kind: 'failed', reason: 'secret', detail, retryAfterMs: 0 };
+  /** Less what a receiver took from another sink. */
+  async #withoutDelivered(waiting: Waiting): Promise<Waiting | undefined> {
+    const { outbox, now, metrics, memory } = this.#deps;
+    if (!memory) return waiting;
+    const rows: Waiting['rows'][number][] = [];
+    for (const row of waiting.rows) {
+      if (!(await memory.wasDelivered(this.#config.id, row.key))) {
+        rows.push(row);
+        continue;
+      }
+      await this.#persist(() => outbox.sent(this.#config, [row.seq], now()));
+      metrics.inc('alerts_silenced_total', { reason: 'delivered_elsewhere' });
     }
-    return post({ url, headers, body, clock, timeoutMs: timeout_s * 1000, signal: this.#abandoning.signal });
+    return rows.length > 0 ? { ...waiting, rows } : undefined;
   }
 
-  async #giveUp(seq: number, reason: ErrorCode, detail: string): Promise<void> {
-    await this.#persist(() => this.#deps.outbox.giveUp(seq, reason, detail, this.#deps.now()));
+  async #attempt({ rows }: Waiting): Promise<Outcome> {
+    const { clock, version, consoleUrl } = this.#deps;
+    const { template, timeout_s } = this.#config;
+    const { signal } = this.#abandoning;
+    const sending = compose(
+      rows.map(({ body }) => body),
+      { version, template, consoleUrl },
+    );
+    const dressed = await this.#withPicture(sending, signal);
+    return this.#adapter.deliver(dressed, { clock, timeoutMs: timeout_s * 1000, signal });
+  }
+
+  async #withPicture(sending: Sending, signal: AbortSignal): Promise<Sending> {
+    const { pictures } = this.#deps;
+    const { snapshot } = this.#config;
+    const incident = sending.messages[0]?.incident;
+    if (!pictures || !incident || snapshot === 'none') return sending;
+    const picture = snapshot === 'attached' ? await pictures.bytes(incident, signal) : null;
+    return { ...sending, picture, pictureLink: picture ? null : await pictures.link(incident) };
+  }
+
+  async #giveUp(seqs: readonly number[], reason: ErrorCode, detail: string): Promise<void> {
+    await this.#persist(() => this.#deps.outbox.giveUp(seqs, reason, detail, this.#deps.now()));
     this.#deps.onGivenUp();
   }
 

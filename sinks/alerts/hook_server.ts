@@ -1,6 +1,6 @@
 /** For tests: a real HTTP server that answers webhooks as it is told. */
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
-import type { WebhookConfig } from '../../config/site.ts';
+import type { WebhookConfig } from '../../config/site_alerts.ts';
 import type { Incident } from '../../runtime/messages/types.ts';
 
 export interface Received {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { WebhookConfig } from '../../config/site.ts';
+import type { WebhookConfig } from '../../config/site_alerts.ts';
 import { LocalBusServer } from '../../runtime/bus/local/server.ts';
 import type { Bus } from '../../runtime/bus/types.ts';
 import { until } from '../../test/wait.ts';

@@ -17,6 +17,8 @@ export interface LettersOptions {
   log: Logger;
   now: () => number;
   retry: BackoffOptions;
+  /** Ids of channels; who else there is, or was, is a webhook. */
+  channels: ReadonlySet<string>;
 }
 
 const BATCH = 100;
@@ -83,17 +85,18 @@ export class Letters {
     return letters.length;
   }
 
-  #write({ webhook, key, body, reason, detail, source }: Letter): Promise<void> {
+  #write({ channel, key, body, reason, detail, source }: Letter): Promise<void> {
+    const what = this.#options.channels.has(channel) ? 'channel' : 'webhook';
     const message = {
       topic: TOPICS.incidents.name,
       partition: source.partition,
       offset: source.offset,
       timestamp: this.#options.now(),
       key: source.key,
-      headers: { webhook, 'idempotency-key': key },
+      headers: { webhook: channel, 'idempotency-key': key },
       value: Buffer.from(body),
     };
-    const error = new BanksmanError(reason, { where: `webhook ${webhook}`, message: `webhook ${webhook}: ${detail}` });
+    const error = new BanksmanError(reason, { where: `${what} ${channel}`, message: `${what} ${channel}: ${detail}` });
     return sendDeadLetter(this.#options.producer, message, error, this.#options);
   }
 }

@@ -5,7 +5,7 @@ import { RedisConnection, script } from '../../runtime/stores/state/redis_connec
 import type { RedisOptions } from '../../runtime/stores/state/redis_options.ts';
 import { cut, pairsOf } from '../../runtime/stores/state/redis_replies.ts';
 import { Trouble } from '../trouble.ts';
-import type { Known, Silence } from './verdict.ts';
+import { type Known, silenceOf } from './verdict.ts';
 
 /** What other alert sinks know of an incident and of its place, at one webhook. */
 export interface Recalled {
@@ -85,7 +85,7 @@ export class AlertMemory {
       const [, revision, webhook] = /^(?:known|sent (\d+)) (.+)$/s.exec(field) ?? [];
       if (webhook === undefined) continue;
       if (revision !== undefined) of(webhook).delivered.add(Number(revision));
-      else of(webhook).known = { revision: Number.parseInt(value, 10), silenced: silenceOf(cut(value, 1)) };
+      else of(webhook).known = { revision: Number.parseInt(value, 10), silenced: silenceOf(cut(value, 1)) ?? null };
     }
     for (const [webhook, at] of announced ?? []) of(webhook).announcedMs = Number(at);
     return recalled;
@@ -145,8 +145,4 @@ export class AlertMemory {
 function sentField(webhook: string, key: string): { incident: string; field: string } {
   const at = key.lastIndexOf('/');
   return { incident: key.slice(0, at), field: `sent ${key.slice(at + 1)} ${webhook}` };
-}
-
-function silenceOf(text: string | undefined): Silence | null {
-  return text === 'muted' || text === 'cool_down' ? text : null;
 }

@@ -25,6 +25,8 @@ export interface MutesOptions {
   clock: Clock;
   metrics: Metrics;
   onError: (error: Error) => void;
+  /** Everything that is read, each at least once: who else wants it need not read it too. */
+  onFeedback?: (feedback: Feedback) => void;
 }
 
 /**
@@ -70,7 +72,9 @@ export class Mutes {
     const { signal } = this.#stopping;
     for await (const message of this.#options.bus.tail('feedback.v1', from, { stopAtEnd, signal })) {
       try {
-        this.#take(parseMessage('feedback.v1', message));
+        const feedback = parseMessage('feedback.v1', message);
+        this.#options.onFeedback?.(feedback);
+        this.#take(feedback);
         if (!stopAtEnd) this.#measure();
       } catch {
         // The state sink consumes feedback for good: it puts this aside and counts it.

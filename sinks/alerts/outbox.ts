@@ -1,19 +1,19 @@
 import { join } from 'node:path';
-import type { WebhookConfig } from '../../config/site.ts';
+import type { ChannelConfig } from '../../config/site_alerts.ts';
 import type { ErrorCode } from '../../runtime/errors.ts';
 import type { Incident } from '../../runtime/messages/types.ts';
 import { type Database, openWriter, type Row } from '../../runtime/stores/sqlite.ts';
 import type { Decision } from './memory.ts';
-import { countPending, decisionsOn, type Entered, type Entry, enter } from './outbox_enter.ts';
+import { countPending, decisionsOn, type Entered, type Entry, enter, RETRY_FOR_MS } from './outbox_enter.ts';
+import { nextReminder, noteTold, remind } from './outbox_remind.ts';
 import { recover, retain } from './outbox_retain.ts';
-import { OUTBOX_FILE, OUTBOX_SCHEMA, OUTBOX_VERSION } from './outbox_schema.ts';
+import { OUTBOX_FILE, OUTBOX_MIGRATIONS, OUTBOX_SCHEMA, OUTBOX_VERSION } from './outbox_schema.ts';
+import { HOUR_MS, type Plan, type WaitingRow } from './plan.ts';
 
-/** A message that waits for delivery. */
+/** What goes out as one message. */
 export interface Waiting {
-  seq: number;
-  key: string;
-  body: string;
-  capturedMs: number;
+  /** In order; at least one. */
+  rows: readonly { seq: number; key: string; body: string; capturedMs: number; reminder: boolean }[];
   nextMs: number;
   deadlineMs: number;
   attempts: number;
@@ -22,13 +22,16 @@ export interface Waiting {
 /** A message that was given up. */
 export interface Letter {
   seq: number;
-  webhook: string;
+  channel: string;
   key: string;
   body: string;
   reason: ErrorCode;
   detail: string;
   source: { key: string; partition: number; offset: number };
 }
+
+/** Of a channel, at a time. */
+const LOOKED_AT = 1_000;
 
 /**
  * What has to be sent, durable in SQLite. Every change is one transaction. Times are epoch ms.
@@ -44,64 +47,129 @@ export class Outbox {
     this.#maxPending = options.maxPending;
   }
 
-  /** Decides for every webhook, once and for all; a transition that comes again changes nothing. */
-  enter(entry: Entry, webhooks: readonly WebhookConfig[], now: number): Entered[] {
+  /** Decides for every channel, once and for all; a transition that comes again changes nothing. */
+  enter(entry: Entry, channels: readonly ChannelConfig[], now: number): Entered[] {
     const options = { now, maxPending: this.#maxPending };
-    return this.#db.transaction(() => webhooks.flatMap((webhook) => enter(this.#db, entry, webhook, options) ?? []));
+    return this.#db.transaction(() => channels.flatMap((channel) => enter(this.#db, entry, channel, options) ?? []));
   }
 
-  /** What has been decided on an incident, by webhook. */
-  decisions(incident: Incident, webhooks: readonly WebhookConfig[]): Decision[] {
-    return decisionsOn(this.#db, incident, webhooks);
+  /** What has been decided on an incident, by channel. */
+  decisions(incident: Incident, channels: readonly ChannelConfig[]): Decision[] {
+    return decisionsOn(this.#db, incident, channels);
   }
 
-  pending(webhook: string): number {
-    return countPending(this.#db, webhook);
+  pending(channel: string): number {
+    return countPending(this.#db, channel);
   }
 
-  /** The message to send next, due or not: never one whose incident has an earlier one waiting. */
-  next(webhook: string): Waiting | undefined {
+  /** Enters reminders that are due. @returns when the next one is; Infinity: none. */
+  remind(channel: ChannelConfig, now: number, silenced: (incident: Incident) => boolean): number {
+    const due = nextReminder(this.#db, channel.id) ?? Number.POSITIVE_INFINITY;
+    if (due > now) return due;
+    this.#db.transaction(() => remind(this.#db, channel, now, silenced));
+    return nextReminder(this.#db, channel.id) ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** The row to send next, due or not: never one whose incident has an earlier one waiting. */
+  next(channel: string): Waiting | undefined {
     const row = this.#db.get(
       `SELECT * FROM messages AS m WHERE webhook = ? AND status = 'pending' AND NOT EXISTS (
          SELECT 1 FROM messages AS earlier WHERE earlier.webhook = m.webhook AND earlier.incident = m.incident
            AND earlier.revision < m.revision AND earlier.status = 'pending')
        ORDER BY next_ms, seq LIMIT 1`,
-      webhook,
+      channel,
     );
-    if (!row) return undefined;
-    return {
-      seq: Number(row['seq']),
-      key: keyOf(row),
-      body: String(row['body']),
-      capturedMs: Number(row['captured_ms']),
-      nextMs: Number(row['next_ms']),
-      deadlineMs: Number(row['deadline_ms']),
-      attempts: Number(row['attempts']),
-    };
+    return row && toWaiting([row]);
   }
 
-  sent(seq: number, now: number): void {
-    this.#db.run(
-      `UPDATE messages SET status = 'sent', body = NULL, reason = NULL, detail = NULL, changed_ms = ?
-       WHERE seq = ? AND status = 'pending'`,
-      ...[now, seq],
+  /** What waits for a channel, the gravest first where there is more than is looked at; in order. */
+  waiting(channel: string): WaitingRow[] {
+    const rows = this.#db.all(
+      `SELECT m.seq, m.incident, m.severity, m.entered_ms, m.captured_ms, m.next_ms, m.batch, i.told_ms, i.closed
+       FROM messages AS m LEFT JOIN incidents AS i ON i.webhook = m.webhook AND i.incident = m.incident
+       WHERE m.webhook = ? AND m.status = 'pending'
+       ORDER BY m.batch IS NULL, m.severity <> 'critical', m.seq LIMIT ?`,
+      ...[channel, LOOKED_AT],
     );
+    return rows.map(toWaitingRow).sort((a, b) => a.seq - b.seq);
   }
 
-  failed(seq: number, detail: string, nextMs: number, now: number): void {
-    this.#db.run(
-      `UPDATE messages SET attempts = attempts + 1, detail = ?, next_ms = ?, changed_ms = ?
-       WHERE seq = ? AND status = 'pending'`,
-      ...[detail, Math.round(nextMs), now, seq],
-    );
+  /** When messages went out during the last hour, where that is limited; oldest first. */
+  sends(channel: string, now: number): number[] {
+    const rows = this.#db.all('SELECT at_ms FROM sends WHERE webhook = ? AND at_ms > ?', channel, now - HOUR_MS);
+    return rows.map((row) => Number(row['at_ms'])).sort((a, b) => a - b);
   }
 
-  /** Its letter is due. */
-  giveUp(seq: number, reason: ErrorCode, detail: string, now: number): void {
+  /**
+   * Does what was planned: from now on these rows are one message, whatever comes. Their time begins with the first
+   * attempt, as they may have been held for long.
+   */
+  begin({ send, drop }: Plan, now: number): Waiting | undefined {
+    return this.#db.transaction(() => {
+      for (const { seq, why } of drop) this.#end(seq, why, now);
+      const [first] = send;
+      if (first === undefined) return undefined;
+      for (const seq of send) {
+        this.#db.run(
+          `UPDATE messages SET batch = ?, deadline_ms = CASE WHEN attempts = 0 THEN max(deadline_ms, ?) ELSE deadline_ms END
+           WHERE seq = ? AND batch IS NULL`,
+          ...[first, now + RETRY_FOR_MS, seq],
+        );
+      }
+      const rows: Row[] = [];
+      for (const seq of send) {
+        const row = this.#db.get(`SELECT * FROM messages WHERE seq = ? AND status = 'pending'`, seq);
+        if (row) rows.push(row);
+      }
+      return toWaiting(rows);
+    });
+  }
+
+  /** `limited`: counts against messages an hour. */
+  sent(channel: ChannelConfig, seqs: readonly number[], now: number, limited = false): void {
+    this.#db.transaction(() => {
+      for (const seq of seqs) {
+        const row = this.#db.get('SELECT incident FROM messages WHERE seq = ?', seq);
+        this.#end(seq, 'sent', now);
+        if (row) noteTold(this.#db, channel, String(row['incident']), now);
+      }
+      if (limited) this.#db.run('INSERT INTO sends VALUES (?, ?)', channel.id, now);
+    });
+  }
+
+  failed(seqs: readonly number[], detail: string, nextMs: number, now: number): void {
+    this.#db.transaction(() => {
+      for (const seq of seqs) {
+        this.#db.run(
+          `UPDATE messages SET attempts = attempts + 1, detail = ?, next_ms = ?, changed_ms = ?
+           WHERE seq = ? AND status = 'pending'`,
+          ...[detail, Math.round(nextMs), now, seq],
+        );
+      }
+    });
+  }
+
+  /** Its letters are due. A reminder has none: the next one says more. */
+  giveUp(seqs: readonly number[], reason: ErrorCode, detail: string, now: number): void {
+    this.#db.transaction(() => {
+      for (const seq of seqs) {
+        this.#db.run(`DELETE FROM messages WHERE seq = ? AND again > 0 AND status = 'pending'`, seq);
+        this.#db.run(
+          `UPDATE messages SET status = 'dying', attempts = attempts + 1, reason = ?, detail = ?, changed_ms = ?
+           WHERE seq = ? AND status = 'pending'`,
+          ...[reason, detail, now, seq],
+        );
+      }
+    });
+  }
+
+  /** Final. Reminders are no record of anything. */
+  #end(seq: number, status: string, now: number): void {
+    this.#db.run(`DELETE FROM messages WHERE seq = ? AND again > 0 AND status = 'pending'`, seq);
     this.#db.run(
-      `UPDATE messages SET status = 'dying', attempts = attempts + 1, reason = ?, detail = ?, changed_ms = ?
+      `UPDATE messages SET status = ?, body = NULL, reason = NULL, detail = NULL, changed_ms = ?
        WHERE seq = ? AND status = 'pending'`,
-      ...[reason, detail, now, seq],
+      ...[status, now, seq],
     );
   }
 
@@ -110,7 +178,7 @@ export class Outbox {
     const rows = this.#db.all(`SELECT * FROM messages WHERE status = 'dying' ORDER BY seq LIMIT ?`, limit);
     return rows.map((row) => ({
       seq: Number(row['seq']),
-      webhook: String(row['webhook']),
+      channel: String(row['webhook']),
       key: keyOf(row),
       body: String(row['body']),
       reason: row['reason'] === 'ALERT_REFUSED' ? 'ALERT_REFUSED' : 'ALERT_FAILED',
@@ -132,9 +200,9 @@ export class Outbox {
     recover(this.#db, now);
   }
 
-  /** Gives up what waits for a webhook that is no longer configured; forgets what is long over. */
-  retain(webhooks: readonly WebhookConfig[], now: number): void {
-    this.#db.transaction(() => retain(this.#db, webhooks, now));
+  /** Gives up what waits for a channel that is no longer configured; forgets what is long over. */
+  retain(channels: readonly ChannelConfig[], now: number): void {
+    this.#db.transaction(() => retain(this.#db, channels, now));
   }
 
   close(): void {
@@ -145,7 +213,12 @@ export class Outbox {
   /** Opened at first use, and again after a failure: a full disk passes. */
   get #db(): Database {
     if (this.#opened) return this.#opened;
-    const db = openWriter(this.#path, { synchronous: 'full', schema: OUTBOX_SCHEMA, version: OUTBOX_VERSION });
+    const db = openWriter(this.#path, {
+      synchronous: 'full',
+      schema: OUTBOX_SCHEMA,
+      version: OUTBOX_VERSION,
+      migrations: OUTBOX_MIGRATIONS,
+    });
     // Of 4 KB each. Messages are small and come one by one: their log must not be what fills a small disk.
     db.exec('PRAGMA wal_autocheckpoint = 200');
     this.#opened = db;
@@ -154,5 +227,37 @@ export class Outbox {
 }
 
 function keyOf(row: Row): string {
-  return `${String(row['incident'])}/${Number(row['revision'])}`;
+  const again = Number(row['again']);
+  return `${String(row['incident'])}/${Number(row['revision'])}${again > 0 ? `.${again}` : ''}`;
+}
+
+function toWaiting(rows: readonly Row[]): Waiting | undefined {
+  const [first] = rows;
+  if (!first) return undefined;
+  return {
+    rows: rows.map((row) => ({
+      seq: Number(row['seq']),
+      key: keyOf(row),
+      body: String(row['body']),
+      capturedMs: Number(row['captured_ms']),
+      reminder: Number(row['again']) > 0,
+    })),
+    nextMs: Number(first['next_ms']),
+    deadlineMs: Number(first['deadline_ms']),
+    attempts: Number(first['attempts']),
+  };
+}
+
+function toWaitingRow(row: Row): WaitingRow {
+  return {
+    seq: Number(row['seq']),
+    incident: String(row['incident']),
+    critical: row['severity'] === 'critical',
+    enteredMs: Number(row['entered_ms']),
+    capturedMs: Number(row['captured_ms']),
+    nextMs: Number(row['next_ms']),
+    batch: row['batch'] === null ? null : Number(row['batch']),
+    told: row['told_ms'] !== null,
+    over: row['closed'] === 1,
+  };
 }

@@ -1,10 +1,11 @@
 /** How a transition gets into the outbox; called inside a transaction. */
-import type { WebhookConfig } from '../../config/site.ts';
+import type { ChannelConfig } from '../../config/site_alerts.ts';
 import type { Incident } from '../../runtime/messages/types.ts';
 import type { Database } from '../../runtime/stores/sqlite.ts';
 import { fromTimestamp } from '../../runtime/time.ts';
 import type { Decision, Recalled } from './memory.ts';
-import { concerns, judge, type Known, type Silence } from './verdict.ts';
+import { noteTold, repeatMs } from './outbox_remind.ts';
+import { concerns, judge, type Known, type Silence, silenceOf } from './verdict.ts';
 
 /** How long a message is tried. */
 export const RETRY_FOR_MS = 24 * 3_600_000;
@@ -16,56 +17,58 @@ export interface Entry {
   source: { key: string; partition: number; offset: number };
   muted: boolean;
   coolDownMs: number;
-  /** What other sinks know of it, by webhook; empty where there are none. */
+  /** What other sinks know of it, by channel; empty where there are none. */
   recalled: ReadonlyMap<string, Recalled>;
 }
 
-/** What became of it at one webhook. `crowded`: messages that had to give way. */
+/** What became of it at one channel. `crowded`: messages that had to give way. */
 export interface Entered {
-  webhook: string;
+  channel: string;
   action: 'send' | Silence;
   crowded: number;
 }
 
-/** @returns undefined where the webhook does not want it, or has it already. */
+/** @returns undefined where the channel does not want it, or has it already. */
 export function enter(
   db: Database,
   entry: Entry,
-  webhook: WebhookConfig,
+  channel: ChannelConfig,
   options: { now: number; maxPending: number },
 ): Entered | undefined {
   const { incident, muted, coolDownMs, source } = entry;
   const { now, maxPending } = options;
-  if (!concerns(webhook, incident)) return undefined;
-  const recalled = entry.recalled.get(webhook.id);
+  if (!concerns(channel, incident)) return undefined;
+  const recalled = entry.recalled.get(channel.id);
   // A receiver has it from another sink.
   if (recalled?.delivered.has(incident.revision)) return undefined;
   const place = placeOf(incident);
   const capturedMs = fromTimestamp(incident.updatedAt);
-  const last = later(announcedMs(db, webhook.id, place), recalled?.announcedMs);
-  const verdict = judge(webhook, incident, {
-    known: knownBest(knownOf(db, webhook.id, incident.id), recalled?.known, incident.revision),
+  const last = later(announcedMs(db, channel.id, place), recalled?.announcedMs);
+  const verdict = judge(channel, incident, {
+    known: knownBest(knownOf(db, channel.id, incident.id), recalled?.known, incident.revision),
     muted,
     // Absolute: after a clock that went back nobody is silent until it has caught up.
     coolingDown: last !== undefined && Math.abs(capturedMs - last) < coolDownMs,
   });
   if (!verdict) return undefined;
   const { known, action, announces } = verdict;
-  keepKnown(db, webhook.id, incident, known, now);
+  keepKnown(db, channel, entry, known, now);
+  if (recalled && recalled.delivered.size > 0) noteTold(db, channel, incident.id, now);
   if (announces && coolDownMs > 0) {
-    db.run('INSERT OR REPLACE INTO cool_downs VALUES (?, ?, ?)', webhook.id, place, capturedMs);
+    db.run('INSERT OR REPLACE INTO cool_downs VALUES (?, ?, ?)', channel.id, place, capturedMs);
   }
   if (action === 'nothing') return undefined;
   const sends = action === 'send';
   db.run(
-    `INSERT INTO messages (webhook, incident, revision, transition, status, body, source_key, source_partition,
-       source_offset, captured_ms, changed_ms, next_ms, deadline_ms, attempts)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
-    ...[webhook.id, incident.id, incident.revision, incident.transition, sends ? 'pending' : action],
+    `INSERT INTO messages (webhook, incident, revision, transition, severity, status, body, source_key,
+       source_partition, source_offset, captured_ms, entered_ms, changed_ms, next_ms, deadline_ms, attempts)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+    ...[channel.id, incident.id, incident.revision, incident.transition, incident.severity],
+    sends ? 'pending' : action,
     ...[sends ? entry.body : null, source.key, source.partition, source.offset],
-    ...[capturedMs, now, now, now + RETRY_FOR_MS],
+    ...[capturedMs, now, now, now, now + RETRY_FOR_MS],
   );
-  return { webhook: webhook.id, action, crowded: sends ? makeRoom(db, webhook.id, now, maxPending) : 0 };
+  return { channel: channel.id, action, crowded: sends ? makeRoom(db, channel.id, now, maxPending) : 0 };
 }
 
 /** What a cool-down holds for. */
@@ -74,8 +77,8 @@ export function placeOf({ site, rule, camera, zone, line }: Incident): string {
 }
 
 /** What is known here of an incident now, for the other sinks. */
-export function decisionsOn(db: Database, incident: Incident, webhooks: readonly WebhookConfig[]): Decision[] {
-  return webhooks.flatMap(({ id }) => {
+export function decisionsOn(db: Database, incident: Incident, channels: readonly ChannelConfig[]): Decision[] {
+  return channels.flatMap(({ id }) => {
     const known = knownOf(db, id, incident.id);
     return known ? [{ webhook: id, known, announcedMs: announcedMs(db, id, placeOf(incident)) }] : [];
   });
@@ -96,7 +99,7 @@ function later(a: number | undefined, b: number | undefined): number | undefined
   return Math.max(a, b);
 }
 
-/** Messages that wait for a webhook. */
+/** Messages that wait for a channel. */
 export function countPending(db: Database, webhook: string): number {
   const row = db.get(`SELECT count(*) AS n FROM messages WHERE webhook = ? AND status = 'pending'`, webhook);
   return Number(row?.['n'] ?? 0);
@@ -110,19 +113,20 @@ function announcedMs(db: Database, webhook: string, place: string): number | und
 function knownOf(db: Database, webhook: string, incident: string): Known | undefined {
   const row = db.get('SELECT revision, silenced FROM incidents WHERE webhook = ? AND incident = ?', webhook, incident);
   if (!row) return undefined;
-  const { silenced } = row;
-  return {
-    revision: Number(row['revision']),
-    silenced: silenced === 'muted' || silenced === 'cool_down' ? silenced : null,
-  };
+  return { revision: Number(row['revision']), silenced: silenceOf(row['silenced']) ?? null };
 }
 
-function keepKnown(db: Database, webhook: string, incident: Incident, known: Known, now: number): void {
+/** With the body where the channel speaks again of what lasts. */
+function keepKnown(db: Database, channel: ChannelConfig, { incident, body }: Entry, known: Known, now: number): void {
+  const closed = incident.transition === 'closed';
+  const kept = repeatMs(channel) > 0 && !closed && known.silenced === null ? body : null;
   db.run(
-    `INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?)
+    `INSERT INTO incidents (webhook, incident, revision, silenced, closed, changed_ms, body)
+       VALUES (?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET revision = excluded.revision, silenced = excluded.silenced,
-       closed = excluded.closed, changed_ms = excluded.changed_ms`,
-    ...[webhook, incident.id, known.revision, known.silenced, Number(incident.transition === 'closed'), now],
+       closed = excluded.closed, changed_ms = excluded.changed_ms, body = excluded.body,
+       remind_ms = CASE WHEN excluded.closed THEN NULL ELSE remind_ms END`,
+    ...[channel.id, incident.id, known.revision, known.silenced, Number(closed), now, kept],
   );
 }
 
@@ -132,7 +136,7 @@ function makeRoom(db: Database, webhook: string, now: number, maxPending: number
   if (excess <= 0) return 0;
   return db.run(
     `UPDATE messages SET status = 'dying', reason = 'ALERT_FAILED', changed_ms = ?,
-       detail = 'more messages wait for this webhook than are kept'
+       detail = 'more messages wait for this channel than are kept'
      WHERE seq IN (SELECT seq FROM messages WHERE webhook = ? AND status = 'pending'
        ORDER BY transition <> 'updated', seq LIMIT ?)`,
     ...[now, webhook, excess],

@@ -1,5 +1,5 @@
 /** What the outbox forgets, and what it makes of times that another process wrote. */
-import type { WebhookConfig } from '../../config/site.ts';
+import type { ChannelConfig } from '../../config/site_alerts.ts';
 import type { Database } from '../../runtime/stores/sqlite.ts';
 import { RETRY_FOR_MS } from './outbox_enter.ts';
 
@@ -19,11 +19,15 @@ export function recover(db: Database, now: number): void {
      WHERE status = 'pending'`,
     ...[now, now + RETRY_AFTER_START_MS, now + RETRY_FOR_MS],
   );
+  // What is held is held from when it came, as far as this clock knows.
+  db.run(`UPDATE messages SET entered_ms = ? WHERE status = 'pending' AND entered_ms > ?`, now, now);
+  db.run('UPDATE incidents SET remind_ms = ? WHERE remind_ms > ?', now + DAY_MS, now + DAY_MS);
+  db.run('DELETE FROM sends WHERE at_ms > ?', now);
 }
 
 /** Inside a transaction. */
-export function retain(db: Database, webhooks: readonly WebhookConfig[], now: number): void {
-  const ids = webhooks.map(({ id }) => id);
+export function retain(db: Database, channels: readonly ChannelConfig[], now: number): void {
+  const ids = channels.map(({ id }) => id);
   for (const row of db.all('SELECT DISTINCT webhook FROM messages')) {
     const id = String(row['webhook']);
     if (!ids.includes(id)) abandon(db, id, now);
@@ -33,10 +37,11 @@ export function retain(db: Database, webhooks: readonly WebhookConfig[], now: nu
     'DELETE FROM incidents WHERE (closed = 1 AND changed_ms < ?) OR changed_ms < ?',
     ...[now - KEEP_CLOSED_MS, now - KEEP_OPEN_MS],
   );
+  db.run('DELETE FROM sends WHERE at_ms < ?', now - DAY_MS);
   db.run('DELETE FROM cool_downs WHERE announced_ms < ?', now - KEEP_CLOSED_MS);
 }
 
-/** Not at once: the webhook may be back with the next edit of the site file. */
+/** Not at once: the channel may be back with the next edit of the site file. */
 function abandon(db: Database, webhook: string, now: number): void {
   db.run(
     `UPDATE messages SET status = 'dying', reason = 'ALERT_FAILED', changed_ms = ?,

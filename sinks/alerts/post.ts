@@ -6,12 +6,17 @@ import { asError } from '../../runtime/errors.ts';
 
 export interface Attempt {
   url: string;
+  /** Default POST. */
+  method?: 'POST' | 'PUT' | 'GET';
+  /** Content-Type is JSON where none is given. */
   headers: Readonly<Record<string, string>>;
-  body: string;
+  body: string | Buffer;
   timeoutMs: number;
   clock: Clock;
   /** Gives up at once; the receiver may have the message nevertheless. */
   signal: AbortSignal;
+  /** Ms to wait, where the receiver says so in the body of its answer. */
+  retryAfterIn?: (answer: string) => number;
 }
 
 export type Outcome =
@@ -27,6 +32,7 @@ const PASSING = new Set([408, 425, 429]);
 const LONGEST_RETRY_AFTER_MS = 3_600_000;
 /** The status decides; what comes after it is awaited so that a receiver can finish in order. */
 const FINISH_MS = 1_000;
+const LONGEST_ANSWER = 4_096;
 
 /** Never rejects. Neither address nor body are in what it returns. */
 export async function post(attempt: Attempt): Promise<Outcome> {
@@ -43,8 +49,9 @@ export async function post(attempt: Attempt): Promise<Outcome> {
   try {
     const first = await Promise.race([exchange.answer, timeout]);
     if ('kind' in first) return first;
-    await Promise.race([finished(first), clock.sleep(FINISH_MS, over.signal)]);
-    return judge(first, clock.now());
+    const answer = finished(first, attempt.retryAfterIn !== undefined);
+    const text = await Promise.race([answer, clock.sleep(FINISH_MS, over.signal)]);
+    return judge(first, clock.now(), attempt.retryAfterIn?.(text ?? '') ?? 0);
   } finally {
     signal.removeEventListener('abort', end);
     over.abort();
@@ -52,15 +59,18 @@ export async function post(attempt: Attempt): Promise<Outcome> {
   }
 }
 
-function begin({ url, headers, body }: Attempt): { answer: Promise<IncomingMessage | Outcome>; end(): void } {
+function begin({ url, method = 'POST', headers, body }: Attempt): {
+  answer: Promise<IncomingMessage | Outcome>;
+  end(): void;
+} {
   const bytes = Buffer.from(body);
   try {
     const send = new URL(url).protocol === 'https:' ? requestHttps : requestHttp;
     const request = send(url, {
-      method: 'POST',
+      method,
       // Connections are not kept: a receiver that closes an idle one must not cost an attempt.
       agent: false,
-      headers: { ...headers, 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': bytes.length },
+      headers: { 'Content-Type': 'application/json; charset=utf-8', ...headers, 'Content-Length': bytes.length },
     });
     const answer = new Promise<IncomingMessage | Outcome>((resolve) => {
       request.once('response', resolve);
@@ -75,21 +85,26 @@ function begin({ url, headers, body }: Attempt): { answer: Promise<IncomingMessa
   }
 }
 
-function finished(response: IncomingMessage): Promise<void> {
+/** @returns the answer where it is wanted, as far as it is kept. */
+function finished(response: IncomingMessage, wanted: boolean): Promise<string> {
+  let text = '';
   return new Promise((resolve) => {
-    response.once('close', resolve);
-    response.on('error', () => resolve());
-    response.resume();
+    response.once('close', () => resolve(text));
+    response.on('error', () => resolve(text));
+    response.on('data', (chunk: Buffer) => {
+      if (wanted && text.length < LONGEST_ANSWER) text += chunk.toString('latin1');
+    });
   });
 }
 
-function judge(response: IncomingMessage, nowMs: number): Outcome {
+function judge(response: IncomingMessage, nowMs: number, inAnswerMs: number): Outcome {
   const status = response.statusCode ?? 0;
   if (status >= 200 && status < 300) return { kind: 'delivered' };
   const reason = `http_${Math.floor(status / 100)}xx`;
   const detail = `HTTP ${status}`;
   if (status >= 400 && status < 500 && !PASSING.has(status)) return { kind: 'refused', reason, detail };
-  return { kind: 'failed', reason, detail, retryAfterMs: retryAfterMs(response.headers['retry-after'], nowMs) };
+  const asked = Math.max(inAnswerMs, retryAfterMs(response.headers['retry-after'], nowMs));
+  return { kind: 'failed', reason, detail, retryAfterMs: Math.min(asked, LONGEST_RETRY_AFTER_MS) };
 }
 
 /** Seconds or an HTTP date (RFC 9110, 10.2.3); 0 where there is none. */

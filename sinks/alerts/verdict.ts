@@ -1,11 +1,18 @@
-/** What to do about one transition at one webhook. Pure: everything that it depends on is given. */
-import type { WebhookConfig } from '../../config/site.ts';
+/** What to do about one transition at one channel. Pure: everything that it depends on is given. */
+import type { ChannelPolicy } from '../../config/site_alerts.ts';
 import type { Incident, Severity } from '../../runtime/messages/types.ts';
+import { isActive } from '../../runtime/schedule.ts';
+import { fromTimestamp } from '../../runtime/time.ts';
 
 /** Why people were not told. */
-export type Silence = 'muted' | 'cool_down';
+export type Silence = 'muted' | 'cool_down' | 'off_schedule';
 
-/** What a webhook has heard of an incident. */
+/** Undefined where it is none. */
+export function silenceOf(text: unknown): Silence | undefined {
+  return text === 'muted' || text === 'cool_down' || text === 'off_schedule' ? text : undefined;
+}
+
+/** What a channel has heard of an incident. */
 export interface Known {
   /** Highest revision that was decided on. */
   revision: number;
@@ -22,28 +29,40 @@ export interface Circumstances {
 }
 
 export interface Verdict {
-  /** `nothing`: the webhook does not want this transition. */
+  /** `nothing`: the channel does not want this transition. */
   action: 'send' | 'nothing' | Silence;
   known: Known;
   /** Whether people hear of the incident from now on: the cool-down of its place begins. */
   announces: boolean;
 }
 
-const GRAVITY: Readonly<Record<Severity, number>> = { low: 0, medium: 1, high: 2, critical: 3 };
+export const GRAVITY: Readonly<Record<Severity, number>> = { low: 0, medium: 1, high: 2, critical: 3 };
 
-/** Whether the webhook has to do with the incident at all, whatever its transition. */
-export function concerns(webhook: WebhookConfig, incident: Incident): boolean {
-  if (GRAVITY[incident.severity] < GRAVITY[webhook.min_severity]) return false;
-  return webhook.rules === null || webhook.rules.includes(incident.rule);
+type Filters = Pick<ChannelPolicy, 'min_severity' | 'rules'> & Partial<Pick<ChannelPolicy, 'cameras' | 'zones'>>;
+
+/** Whether the channel has to do with the incident at all, whatever its transition. */
+export function concerns(filters: Filters, incident: Incident): boolean {
+  const { min_severity, rules, cameras = null, zones = null } = filters;
+  if (GRAVITY[incident.severity] < GRAVITY[min_severity]) return false;
+  const place = incident.zone ?? incident.line;
+  return (
+    (rules === null || rules.includes(incident.rule)) &&
+    (cameras === null || cameras.includes(incident.camera)) &&
+    (zones === null || (place !== null && zones.includes(place)))
+  );
 }
 
 /**
- * Openings decide, wanted or not, so that a webhook of closings alone obeys mutes and cool-downs too. Whoever was told
+ * Openings decide, wanted or not, so that a channel of closings alone obeys mutes and cool-downs too. Whoever was told
  * of an incident is told of its end, also under a mute; whoever was not is not. An incident that was
  * silenced and goes on is judged anew at each transition but its last.
  * @returns undefined for a transition that was decided before.
  */
-export function judge(webhook: WebhookConfig, incident: Incident, circumstances: Circumstances): Verdict | undefined {
+export function judge(
+  { transitions, schedule = null }: Pick<ChannelPolicy, 'transitions'> & Partial<Pick<ChannelPolicy, 'schedule'>>,
+  incident: Incident,
+  circumstances: Circumstances,
+): Verdict | undefined {
   const { known, muted, coolingDown } = circumstances;
   const { revision, transition } = incident;
   if (known && revision <= known.revision) return undefined;
@@ -51,8 +70,9 @@ export function judge(webhook: WebhookConfig, incident: Incident, circumstances:
   let silenced: Silence | null;
   if (known && transition === 'closed') silenced = known.silenced;
   else if (muted) silenced = 'muted';
+  else if (!told && schedule && !isActive(schedule, fromTimestamp(incident.updatedAt))) silenced = 'off_schedule';
   else silenced = coolingDown && !told ? 'cool_down' : null;
-  const wanted = webhook.transitions.includes(transition);
+  const wanted = transitions.includes(transition);
   return {
     action: wanted ? (silenced ?? 'send') : 'nothing',
     known: { revision, silenced: told ? null : silenced },
