@@ -103,6 +103,8 @@ function parsed(mail: string, to: string[]): Mail {
     const at = line.indexOf(':');
     return [line.slice(0, at).toLowerCase(), line.slice(at + 1).trim()];
   });
-  const body = rest.join('\r\n\r\n').replaceAll('=\r\n', '').replaceAll('\r\n', '\n');
+  const quoted = /quoted-printable/i.test(mail);
+  const text = rest.join('\r\n\r\n');
+  const body = (quoted ? text.replaceAll('=\r\n', '') : text).replaceAll('\r\n', '\n');
   return { to, headers: new Map(headers), body };
 }

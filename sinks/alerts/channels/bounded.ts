@@ -55,6 +55,12 @@ export async function authority(path: string | null): Promise<{ ca: Buffer } | u
 
 /** The code of a failed connection, as `ECONNREFUSED`; no text, which may hold an address. */
 export function codeOf(error: Error): string {
-  const code: unknown = Reflect.get(error, 'code');
-  return typeof code === 'string' ? code : error.name;
+  // nodemailer has its own in front.
+  const codes: unknown[] = [Reflect.get(error, 'originalCode'), Reflect.get(error, 'code')];
+  return codes.find((code) => typeof code === 'string') ?? error.name;
+}
+
+/** Whether it is about TLS: of Node and OpenSSL, or nodemailer's where the server does not offer it. */
+export function isTls(code: string): boolean {
+  return code === 'ETLS' || /CERT|SIGNATURE|^ERR_(TLS|SSL)/.test(code);
 }

@@ -2,7 +2,7 @@ import { createTransport } from 'nodemailer';
 import type { ChannelOf } from '../../../config/site_alerts.ts';
 import { resolveSecret } from '../../../runtime/secrets.ts';
 import type { Outcome } from '../post.ts';
-import { authority, bounded, codeOf, failed } from './bounded.ts';
+import { authority, bounded, codeOf, failed, isTls } from './bounded.ts';
 import type { Adapter, Sending } from './types.ts';
 
 /** SMTP. One message to all receivers; it is delivered when the server took it for one of them. */
@@ -15,8 +15,9 @@ export function emailAdapter(config: ChannelOf<'email'>): Adapter {
         user: await resolveSecret(config.username),
         pass: config.password ? await resolveSecret(config.password) : '',
       };
-      const { timeoutMs } = attempt;
-      const times = { connectionTimeout: timeoutMs, greetingTimeout: timeoutMs, socketTimeout: timeoutMs };
+      // Longer than the attempt, which says itself when it is over.
+      const ms = attempt.timeoutMs + 1_000;
+      const times = { connectionTimeout: ms, greetingTimeout: ms, socketTimeout: ms };
       const security = { secure: tls === 'implicit', requireTLS: tls === 'starttls', ignoreTLS: tls === 'none' };
       const begin = () => {
         const transport = createTransport({
@@ -69,8 +70,7 @@ function toOutcome(error: Error): Outcome {
   const code = codeOf(error);
   const response: unknown = Reflect.get(error, 'responseCode');
   if (code === 'EAUTH' || code === 'ENOAUTH') return failed('smtp_login', 'the server refused the login');
-  if (code === 'ETLS' || code.startsWith('ERR_TLS'))
-    return failed('tls', 'the server offers no TLS that can be trusted');
+  if (isTls(code)) return failed('tls', code === 'ETLS' ? 'the server offers no TLS' : `its certificate: ${code}`);
   if (typeof response !== 'number') return failed('unreachable', code);
   const reason = `smtp_${Math.floor(response / 100)}xx`;
   if (response >= 500) return { kind: 'refused', reason, detail: `SMTP ${response}` };

@@ -3,7 +3,7 @@ import { connect } from 'mqtt';
 import type { ChannelOf } from '../../../config/site_alerts.ts';
 import { resolveSecret } from '../../../runtime/secrets.ts';
 import type { Outcome } from '../post.ts';
-import { authority, bounded, codeOf, failed } from './bounded.ts';
+import { authority, bounded, codeOf, failed, isTls } from './bounded.ts';
 import type { Adapter } from './types.ts';
 import { payload } from './webhook.ts';
 
@@ -53,5 +53,7 @@ const UNAUTHORIZED = new Set([2, 4, 5]);
 function toOutcome(error: Error): Outcome {
   const code: unknown = Reflect.get(error, 'code');
   if (typeof code === 'number' && UNAUTHORIZED.has(code)) return failed('login', 'the broker refused the login');
-  return failed('unreachable', typeof code === 'number' ? `the broker refused, code ${code}` : codeOf(error));
+  if (typeof code === 'number') return failed('unreachable', `the broker refused, code ${code}`);
+  const said = codeOf(error);
+  return isTls(said) ? failed('tls', `its certificate: ${said}`) : failed('unreachable', said);
 }
