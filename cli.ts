@@ -1,5 +1,6 @@
 /** Every command, thin: options in `cli/commands/`, work in `cli/` and the parts of the product. */
 import { Command } from 'commander';
+import { alertsCommands } from './cli/commands/alerts.ts';
 import { camerasCommands } from './cli/commands/cameras.ts';
 import { evidenceCommands } from './cli/commands/evidence.ts';
 import { lookCommands } from './cli/commands/look.ts';
@@ -39,6 +40,7 @@ tokensCommands(program);
 camerasCommands(program);
 simulateCommand(program);
 evidenceCommands(program);
+alertsCommands(program);
 
 // Whoever mistypes an option of a command is sent to the help of that command.
 for (const command of program.commands.flatMap((group) => [group, ...group.commands])) {

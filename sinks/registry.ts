@@ -46,8 +46,8 @@ const MAKE = {
     const { openPictures } = await import('./alerts/pictures.ts');
     const memory = state.redis && new (await import('./alerts/memory.ts')).AlertMemory(state.redis, deps);
     const pictures = await openPictures(alerts, objects, deps);
-    const { webhooks, channels, console_url: consoleUrl } = alerts;
-    return new AlertsSink(deps, { webhooks, channels, consoleUrl, pictures, version, memory, onError });
+    const { webhooks, channels, heartbeat, console_url: consoleUrl } = alerts;
+    return new AlertsSink(deps, { webhooks, channels, heartbeat, consoleUrl, pictures, version, memory, onError });
   },
 } satisfies Record<string, Make>;
 

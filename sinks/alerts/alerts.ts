@@ -1,4 +1,4 @@
-import { type ChannelConfig, type WebhookConfig, webhookChannel } from '../../config/site_alerts.ts';
+import { type AlertsConfig, type ChannelConfig, type WebhookConfig, webhookChannel } from '../../config/site_alerts.ts';
 import { Backoff, type BackoffOptions } from '../../runtime/backoff.ts';
 import type { Consumer, Delivery, Producer, Table } from '../../runtime/bus/types.ts';
 import { asError, BanksmanError } from '../../runtime/errors.ts';
@@ -13,6 +13,7 @@ import { Trouble } from '../trouble.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import { Channel, type ChannelDeps } from './channel.ts';
 import { makeAdapter } from './channels/registry.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { Letters } from './letters.ts';
 import type { AlertMemory } from './memory.ts';
 import { messageBody } from './message.ts';
@@ -27,6 +28,8 @@ export interface AlertsSinkOptions {
   channels?: readonly ChannelConfig[];
   /** How people reach the console; default null: links are left out. */
   consoleUrl?: string | null;
+  /** Default null: none. */
+  heartbeat?: AlertsConfig['heartbeat'];
   /** Closed at stop. Default null: no channel wants any. */
   pictures?: Pictures | null;
   /** Of banksman. */
@@ -66,6 +69,7 @@ export class AlertsSink implements Component {
   #consumer: Consumer | undefined;
   #producer: Producer | undefined;
   #retention: Promise<void> | undefined;
+  #heartbeat: Heartbeat | undefined;
 
   constructor(deps: SinkDeps, options: AlertsSinkOptions) {
     const log = deps.log.child({ sink: 'alerts' });
@@ -115,10 +119,21 @@ export class AlertsSink implements Component {
     for (const channel of this.#channels.values()) channel.start();
     this.#retention = this.#retain();
     await this.#consumer.start();
+    this.#startHeartbeat();
+  }
+
+  /** Not before incidents can be taken. */
+  #startHeartbeat(): void {
+    const { heartbeat: config = null, version } = this.#options;
+    if (config === null) return;
+    const check = (): void => this.#outbox.check(this.#now());
+    this.#heartbeat = new Heartbeat({ ...this.#deps, config, version, check });
+    this.#heartbeat.start();
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
+    await this.#heartbeat?.stop();
     await this.#consumer?.stop();
     await Promise.all([...this.#channels.values()].map((channel) => channel.stop()));
     await this.#letters?.stop();

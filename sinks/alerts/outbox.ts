@@ -195,6 +195,24 @@ export class Outbox {
     this.#db.run(`UPDATE messages SET status = 'dead', changed_ms = ? WHERE seq = ?`, now, seq);
   }
 
+  /**
+   * What was given up waits again, as if it had just come in. May be called beside the sink, by another process.
+   * @returns rows
+   */
+  redeliver(channel: string, now: number): number {
+    return this.#db.run(
+      `UPDATE messages SET status = 'pending', attempts = 0, batch = NULL, reason = NULL, entered_ms = ?, changed_ms = ?,
+         next_ms = ?, deadline_ms = ?
+       WHERE webhook = ? AND status = 'dead' AND body IS NOT NULL`,
+      ...[now, now, now, now + RETRY_FOR_MS, channel],
+    );
+  }
+
+  /** Writes something, durably. Throws where nothing can be kept now. */
+  check(now: number): void {
+    this.#db.run('INSERT OR REPLACE INTO alive VALUES (1, ?)', now);
+  }
+
   /** After a start: times of another process, perhaps of another clock, must not hold a message back or end it. */
   recover(now: number): void {
     recover(this.#db, now);
