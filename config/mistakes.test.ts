@@ -45,6 +45,8 @@ cameras: { gate: { url: rtsp://10.0.0.11/live } }
 ${lines}
 `;
 
+const channel = (options: string): string => top(`alerts: { channels: [{ id: a, ${options} }] }`);
+
 type Case = [what: string, marked: string, code: ErrorCode, says: RegExp, suggestion?: string];
 
 /** Each holds exactly one mistake. */
@@ -222,6 +224,82 @@ const CASES: Case[] = [
     top('alerts: { webhooks: [{ id: a, url: http://h/x }, { id: «a, url: http://h/y }] }'),
     'CONFIG_DUPLICATE_KEY',
     /line 3: a/,
+  ],
+  [
+    'channel named as a webhook',
+    top('alerts: { webhooks: [{ id: a, url: http://h/x }], channels: [{ id: «a, type: ntfy, topic: t }] }'),
+    'CONFIG_DUPLICATE_KEY',
+    /line 3: a/,
+  ],
+  ['wrong kind of channel', channel('type: «mail'), 'CONFIG_INVALID_VALUE', /one of webhook, email/, 'email'],
+  [
+    'key of another kind of channel',
+    channel('type: ntfy, topic: t, «host: h'),
+    'CONFIG_UNKNOWN_KEY',
+    /type of channel/,
+  ],
+  [
+    'chat address in the file',
+    channel('type: slack, url: «https://hooks.example/T0/B0'),
+    'CONFIG_SECRET_IN_FILE',
+    /written/,
+  ],
+  ['bot token in the file', channel('type: telegram, chat: "1", token: «"12:ab"'), 'CONFIG_SECRET_IN_FILE', /written/],
+  [
+    'password without account',
+    channel('type: mqtt, url: mqtt://h, topic: t, «password: "${P}"'),
+    'CONFIG_MISSING_KEY',
+    /no username/,
+  ],
+  ['topic for a reader', channel('type: mqtt, url: mqtt://h, topic: «"a/#"'), 'CONFIG_INVALID_VALUE', /without #/],
+  [
+    'unknown camera of a channel',
+    channel('type: ntfy, topic: t, cameras: [«gat]'),
+    'CONFIG_UNKNOWN_REFERENCE',
+    /gat/,
+    'gate',
+  ],
+  [
+    'unknown zone of a channel',
+    channel('type: ntfy, topic: t, zones: [«road]'),
+    'CONFIG_UNKNOWN_REFERENCE',
+    /a zone or line/,
+  ],
+  [
+    'unknown quiet hours',
+    channel('type: ntfy, topic: t, quiet_hours: «night'),
+    'CONFIG_UNKNOWN_REFERENCE',
+    /a schedule/,
+  ],
+  [
+    'template that names nothing',
+    channel('type: ntfy, topic: t, template: «"{{incident.kamera}}"'),
+    'CONFIG_INVALID_VALUE',
+    /incident\.kamera/,
+  ],
+  [
+    'template with a file',
+    channel('type: ntfy, topic: t, template: «"{{> secrets}}"'),
+    'CONFIG_INVALID_VALUE',
+    /names and sections/,
+  ],
+  [
+    'template that does not end',
+    channel('type: ntfy, topic: t, template: «"{{text"'),
+    'CONFIG_INVALID_VALUE',
+    /not closed/,
+  ],
+  [
+    'picture that chat cannot take',
+    channel('type: slack, url: "${U}", snapshot: «attached'),
+    'CONFIG_INVALID_VALUE',
+    /none, link/,
+  ],
+  [
+    'heartbeat with a password',
+    top('alerts: { heartbeat: { url: «http://u:p@h/x } }'),
+    'CONFIG_SECRET_IN_FILE',
+    /user or password/,
   ],
   ['zone of two corners', camera('ignore_masks: [«[[0, 0], [1, 1]]]'), 'CONFIG_BAD_POLYGON', /2 corners/],
   [

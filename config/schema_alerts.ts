@@ -156,7 +156,10 @@ const channel = z.discriminatedUnion('type', [
       url: httpUrl('token: ${NAME}').describe('The server.').default('https://ntfy.sh'),
       topic: z
         .string()
-        .regex(/^[A-Za-z0-9_-]{1,64}$/)
+        .refine(
+          (value) => /^[A-Za-z0-9_-]{1,64}$/.test(value),
+          refusal('must be 1 to 64 letters, digits, dashes or underscores'),
+        )
         .describe('On a public server whoever knows it can read.'),
       token: secret.optional().describe('`${NAME}`: access token.'),
     })
@@ -179,7 +182,7 @@ const channel = z.discriminatedUnion('type', [
         .describe('The broker: `mqtt://HOST:1883`, `mqtts://HOST:8883` for TLS.'),
       topic: z
         .string()
-        .regex(/^[^#+\0]{1,256}$/)
+        .refine((value) => /^[^#+\0]{1,256}$/.test(value), refusal('must be a topic without # and +'))
         .describe('Where messages are published, QoS 1, not retained.'),
       ca_file: caFile,
       username: user.optional().describe('Account of the broker.'),

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -107,6 +108,30 @@ describe('compose.yaml', () => {
     expect(scraped.scrape_configs).toContainEqual(expect.objectContaining({ job_name: 'banksman' }));
     expect(text('deploy/compose/prometheus.yaml')).toContain(`replacement: ${config.site} }`);
     expect(scraped.scrape_configs.flatMap((one) => one.dns_sd_configs.flatMap(({ names }) => names))).toEqual(roles);
+  });
+});
+
+describe('Alertmanager of compose.yaml', () => {
+  it('is what Prometheus and the site file name', async () => {
+    const address = compose.services['alertmanager']?.ports[0]?.replace(/^127\.0\.0\.1:\d+/, 'alertmanager') ?? '';
+    expect(address).toBe('alertmanager:9093');
+    expect(text('deploy/compose/prometheus.yaml')).toContain(`alerting:
+  alertmanagers:
+    - static_configs:
+        - targets: [${address}]
+`);
+    const site = await loadSite(join(root, 'deploy/compose/site.yaml'));
+    const channels = 'config' in site ? site.config.alerts.channels : [];
+    expect(channels).toMatchObject([{ type: 'alertmanager', url: `http://${address}` }]);
+  });
+
+  it('has a configuration that it takes', ({ skip }) => {
+    const checked = spawnSync('amtool', ['check-config', join(root, 'deploy/compose/alertmanager.yaml')], {
+      encoding: 'utf8',
+    });
+    if (checked.error) return skip('there is no amtool: run ./setup --test');
+    expect(checked.stdout + checked.stderr).toContain('SUCCESS');
+    expect(checked.status).toBe(0);
   });
 });
 
