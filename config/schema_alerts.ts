@@ -206,6 +206,14 @@ const channel = z.discriminatedUnion('type', [
         .default(60),
     })
     .describe('Alertmanager of Prometheus (API v2), which groups, silences and repeats by itself.'),
+  z
+    .strictObject({
+      type: z.literal('grafana'),
+      ...common,
+      url: httpUrl('token: ${NAME}').describe('The server, without `/api`.'),
+      token: secret.optional().describe('`${NAME}`: of a service account that may write annotations.'),
+    })
+    .describe('Annotations of Grafana: one an incident, from its beginning to its end.'),
 ]);
 
 export const alertsSchema = z

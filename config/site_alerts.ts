@@ -106,6 +106,7 @@ function resolveChannel(file: AlertsFile['channels'][number], schedules: Schedul
   };
   switch (file.type) {
     case 'alertmanager':
+    case 'grafana':
       return { ...PLAIN, ...file, ...filters, token: file.token ?? null };
     case 'webhook':
       return { ...PLAIN, ...file, ...filters, quiet_hours: found(file.quiet_hours), secret: file.secret ?? null };

@@ -7,7 +7,7 @@ import { asError } from '../../runtime/errors.ts';
 export interface Attempt {
   url: string;
   /** Default POST. */
-  method?: 'POST' | 'PUT' | 'GET';
+  method?: 'POST' | 'PUT' | 'GET' | 'PATCH';
   /** Content-Type is JSON where none is given. */
   headers: Readonly<Record<string, string>>;
   body: string | Buffer;
@@ -17,6 +17,8 @@ export interface Attempt {
   signal: AbortSignal;
   /** Ms to wait, where the receiver says so in the body of its answer. */
   retryAfterIn?: (answer: string) => number;
+  /** Given the body of an answer that took it. */
+  onAnswer?: (answer: string) => void;
 }
 
 export type Outcome =
@@ -49,9 +51,12 @@ export async function post(attempt: Attempt): Promise<Outcome> {
   try {
     const first = await Promise.race([exchange.answer, timeout]);
     if ('kind' in first) return first;
-    const answer = finished(first, attempt.retryAfterIn !== undefined);
+    const { retryAfterIn, onAnswer } = attempt;
+    const answer = finished(first, retryAfterIn !== undefined || onAnswer !== undefined);
     const text = await Promise.race([answer, clock.sleep(FINISH_MS, over.signal)]);
-    return judge(first, clock.now(), attempt.retryAfterIn?.(text ?? '') ?? 0);
+    const outcome = judge(first, clock.now(), retryAfterIn?.(text ?? '') ?? 0);
+    if (outcome.kind === 'delivered') onAnswer?.(text ?? '');
+    return outcome;
   } finally {
     signal.removeEventListener('abort', end);
     over.abort();

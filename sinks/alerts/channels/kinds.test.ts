@@ -18,6 +18,7 @@ import { messageBody, reminderBody } from '../message.ts';
 import type { Outcome } from '../post.ts';
 import { makeAdapter } from './registry.ts';
 import { SECRET, SECRET_NAME, samplePolicy } from './testing.ts';
+import { GrafanaStandIn } from './testing_grafana.ts';
 import { HttpReceiver, SHAPES } from './testing_http.ts';
 import type { Sending } from './types.ts';
 
@@ -221,4 +222,51 @@ describe('alertmanager', () => {
       await server.remove();
     }
   }, 60_000);
+});
+
+describe('annotations of Grafana', () => {
+  const channel = (url: string): ChannelOf<'grafana'> => ({ ...samplePolicy(), type: 'grafana', url, token: secret });
+  const opened = sampleIncident({ openedAt: at(0) });
+  const closed: Incident = {
+    ...opened,
+    ...{ revision: 2, transition: 'closed', state: 'closed', closeReason: 'left', updatedAt: at(9), closedAt: at(9) },
+  };
+
+  it('an incident is one, from its beginning to its end, also where an answer is lost', async () => {
+    const server = new GrafanaStandIn(SECRET);
+    await server.start();
+    try {
+      const config = channel(`${server.url}/`);
+      server.lost = 1;
+      expect(await deliver(config, sending({}, opened))).toMatchObject({ kind: 'failed', reason: 'unreachable' });
+      expect(await deliver(config, sending({}, opened))).toEqual({ kind: 'delivered' });
+      expect(server.annotations).toMatchObject([{ time: Date.parse(at(0)) }]);
+      expect(server.annotations[0]).not.toHaveProperty('timeEnd');
+      expect(await deliver(config, sending({}, closed))).toEqual({ kind: 'delivered' });
+      expect(await deliver(config, sending({}, sampleIncident({ id: 'another' })))).toEqual({ kind: 'delivered' });
+      expect(server.annotations).toHaveLength(2);
+      const [one] = server.annotations;
+      expect(one).toMatchObject({ time: Date.parse(at(0)), timeEnd: Date.parse(at(9)) });
+      expect(one?.tags).toEqual(
+        expect.arrayContaining(['banksman', 'incident:incident-1', 'revision:2', 'camera:gate', 'zone:road']),
+      );
+      expect(one?.text).toContain('person-on-road closed (left)');
+      expect(one?.text).toContain('https://yard.example/#incident=incident-1');
+    } finally {
+      await server.remove();
+    }
+  });
+
+  it('says where something else than Grafana answers', async () => {
+    const server = new HttpReceiver(() => ({ keys: [], text: '' }));
+    await server.start();
+    try {
+      expect(await deliver(channel(server.url), sending({}, opened))).toMatchObject({
+        kind: 'failed',
+        reason: 'unreadable',
+      });
+    } finally {
+      await server.remove();
+    }
+  });
 });

@@ -13,6 +13,7 @@ const MAKE: { [T in ChannelType]: (config: ChannelOf<T>) => Promise<Adapter> } =
   ntfy: async (config) => (await import('./ntfy.ts')).ntfyAdapter(config),
   mqtt: async (config) => (await import('./mqtt.ts')).mqttAdapter(config),
   alertmanager: async (config) => (await import('./alertmanager.ts')).alertmanagerAdapter(config),
+  grafana: async (config) => (await import('./grafana.ts')).grafanaAdapter(config),
 };
 
 export const CHANNEL_TYPES = Object.keys(MAKE) as readonly ChannelType[];

@@ -7,6 +7,7 @@ import { Alertmanager } from '../../../test/services/alertmanager.ts';
 import { Mosquitto } from '../../../test/services/mosquitto.ts';
 import { SmtpServer } from '../../../test/services/smtp.ts';
 import { until } from '../../../test/wait.ts';
+import { GrafanaStandIn } from './testing_grafana.ts';
 import { HttpReceiver, SHAPES } from './testing_http.ts';
 
 /** What a receiver took as one message. */
@@ -100,6 +101,15 @@ export const RECEIVERS: Readonly<Record<ChannelType, () => Promise<Receiver>>> =
     return new MqttReceiver(server);
   },
   alertmanager: async () => new AlertmanagerReceiver(await new Alertmanager().start()),
+  grafana: async () => {
+    const server = new GrafanaStandIn(SECRET);
+    await server.start();
+    return Object.assign(server, {
+      config: (over?: Partial<ChannelPolicy>): ChannelConfig => {
+        return { ...samplePolicy(over), type: 'grafana', url: server.url, token: secret };
+      },
+    });
+  },
 };
 
 class MqttReceiver implements Receiver {
