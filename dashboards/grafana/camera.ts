@@ -19,7 +19,7 @@ export const camera: Board = {
   from: 'now-6h',
   refresh: '30s',
   variables: [site(), oneCamera(), rule(), severity()],
-  marks: true,
+  marks: ['banksman', 'camera:$camera'],
   rows: [
     {
       title: 'Now',

@@ -1,7 +1,9 @@
 /** What the boards have in common: variables, links to one another and to the console. */
 import type { Builder } from '@grafana/grafana-foundation-sdk/cog';
 import {
+  type AnnotationQuery,
   AnnotationQueryBuilder,
+  AnnotationTargetBuilder,
   type Dashboard,
   DashboardBuilder,
   DashboardCursorSync,
@@ -36,8 +38,8 @@ export interface Board {
   refresh: string;
   variables: readonly Builder<VariableModel>[];
   rows: readonly { title: string; panels: readonly Builder<Panel>[] }[];
-  /** Incidents are marked on every panel with time. */
-  marks?: boolean;
+  /** Incidents are marked on every panel with time; by these tags Grafana finds those that were sent to it. */
+  marks?: readonly string[];
 }
 
 export function build(board: Board): Dashboard {
@@ -51,7 +53,7 @@ export function build(board: Board): Dashboard {
     .refresh(board.refresh)
     .tooltip(DashboardCursorSync.Crosshair)
     .variables([source(), ...board.variables, consoleAddress()])
-    .annotations(board.marks ? [openings(), lasting()] : [])
+    .annotations(board.marks ? [openings(), lasting(), sent(board.marks)] : [])
     .link(
       new DashboardLinkBuilder('Boards')
         .type(DashboardLinkType.Dashboards)
@@ -138,6 +140,23 @@ function openings(): AnnotationQueryBuilder {
 
 function lasting(): AnnotationQueryBuilder {
   return mark('Incidents open', BAD, of('incident_opened_timestamp_seconds', CAMERA));
+}
+
+/** What the alerts channel `grafana` writes; off, since without the channel there is none, and with it all is twice. */
+function sent(tags: readonly string[]): Builder<AnnotationQuery> {
+  const query = new AnnotationQueryBuilder()
+    .name('Incidents sent here')
+    .datasource({ type: 'grafana', uid: '-- Grafana --' })
+    .enable(false)
+    .iconColor(WARN);
+  const target = new AnnotationTargetBuilder()
+    .type('tags')
+    .tags([...tags])
+    .matchAny(false)
+    .limit(100);
+  // The builder takes queries of data sources alone, which its types tell by this; JSON leaves it out.
+  const variant = { _implementsDataqueryVariant: () => undefined };
+  return { build: () => ({ ...query.build(), target: { ...target.build(), ...variant } }) };
 }
 
 function mark(name: string, color: string, expr: string): AnnotationQueryBuilder {

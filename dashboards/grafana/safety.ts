@@ -33,7 +33,7 @@ export const safety: Board = {
   from: 'now-24h',
   refresh: '30s',
   variables: [site(), cameras(), rule(), severity()],
-  marks: true,
+  marks: ['banksman'],
   rows: [
     {
       title: 'Now',

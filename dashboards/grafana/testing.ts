@@ -26,7 +26,9 @@ export function panelsOf(dashboard: Dashboard): Panel[] {
   return (dashboard.panels ?? []).flatMap((panel) => ('targets' in panel ? [panel] : []));
 }
 
-export const annotationsOf = (dashboard: Dashboard): AnnotationQuery[] => dashboard.annotations?.list ?? [];
+/** Those that Prometheus is asked for. */
+export const annotationsOf = (dashboard: Dashboard): AnnotationQuery[] =>
+  (dashboard.annotations?.list ?? []).filter(({ target }) => target === undefined);
 
 /** The SDK knows of a panel's queries only that they are some; here all are of Prometheus. */
 export const targetsOf = (panel: Panel): Target[] => (panel.targets ?? []) as Target[];
