@@ -12,7 +12,7 @@ import type { AlertMemory } from './memory.ts';
 import type { Outbox, Waiting } from './outbox.ts';
 import { repeatMs } from './outbox_remind.ts';
 import type { Pictures } from './pictures.ts';
-import { type Policy, plan, policyOf } from './plan.ts';
+import { holds, type Policy, plan, policyOf } from './plan.ts';
 import type { Outcome } from './post.ts';
 
 export interface ChannelDeps {
@@ -51,6 +51,7 @@ export class Channel {
   readonly #adapter: Adapter;
   readonly #deps: ChannelDeps;
   readonly #policy: Policy | null;
+  readonly #holds: boolean;
   readonly #trouble: Trouble;
   readonly #disk: Trouble;
   readonly #backoff: Backoff;
@@ -64,6 +65,7 @@ export class Channel {
     this.#adapter = adapter;
     this.#deps = deps;
     this.#policy = policyOf(config);
+    this.#holds = this.#policy !== null && holds(this.#policy);
     const what = config.type === 'webhook' ? 'webhook' : 'channel';
     const log = deps.log.child({ [what]: config.id });
     this.#trouble = new Trouble(log, `delivery to the ${what}`);
@@ -152,7 +154,8 @@ export class Channel {
         for (const row of waiting.rows) {
           await memory?.delivered(channel, row.key);
           metrics.inc('alerts_sent_total', { channel });
-          if (row.reminder) continue;
+          // What was held on purpose says nothing of how fast anything is.
+          if (row.reminder || this.#holds) continue;
           metrics.observe('stage_seconds', Math.max(0, now() - row.capturedMs) / 1000, { stage: 'alerts' });
         }
         return 0;
