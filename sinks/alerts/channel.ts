@@ -40,6 +40,8 @@ export interface ChannelDeps {
 
 /** Nothing waits longer unlooked at. */
 const IDLE_MS = 60_000;
+/** Of a channel that holds things: a burst is looked at as one, not after each of its transitions. */
+const LOOK_EVERY_MS = 100;
 /** Of a channel that fails: a message that fails for its own reasons must not hold up the others for longer. */
 const LONGEST_PAUSE_MS = 10_000;
 /** Share of the role's stopping time in which what is due still goes out. */
@@ -107,6 +109,7 @@ export class Channel {
       }
       if (this.#stopping.signal.aborted) return;
       await this.#deps.clock.sleep(Math.max(1, Math.min(wait, IDLE_MS)), this.#news.signal);
+      if (this.#policy && this.#news.signal.aborted) await this.#deps.clock.sleep(LOOK_EVERY_MS, this.#stopping.signal);
     }
   }
 

@@ -308,6 +308,18 @@ describe('the file of the outbox', () => {
     again.close();
   });
 
+  it('what was held for days has a day of attempts nevertheless', () => {
+    const outbox = new Outbox(folder, { maxPending: 100 });
+    outbox.enter(entry(opened('a')), [wanted()], START);
+    const later = START + 3 * 86_400_000;
+    const send = outbox.waiting('ops').map(({ seq }) => seq);
+    expect(outbox.begin({ send, drop: [], nextMs: later }, later)?.deadlineMs).toBe(later + 86_400_000);
+    outbox.failed(send, 'away', later, later);
+    const again = { send, drop: [], nextMs: later };
+    expect(outbox.begin(again, later + 3_600_000)?.deadlineMs).toBe(later + 86_400_000);
+    outbox.close();
+  });
+
   it('of version 1 goes on: what waits is sent, what was sent is not', async () => {
     const old = new DatabaseSync(join(folder, 'alerts.db'));
     old.exec(VERSION_1);
