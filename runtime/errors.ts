@@ -325,11 +325,15 @@ export const ERRORS = Object.freeze({
     'the frame of an incident is no longer retained',
     'The record says so; look at the bounds of frames.v1 if it repeats.',
   ),
-  ALERT_REFUSED: spec(false, 'the receiver refused the message', 'Check URL and secret of the webhook.'),
+  ALERT_REFUSED: spec(
+    false,
+    'the receiver refused the message',
+    'Check address and secret of the channel with banksman alerts test; banksman alerts redeliver sends it again.',
+  ),
   ALERT_FAILED: spec(
     true,
     'the receiver could not be reached or failed',
-    'banksman tries again for 24 hours, then dead-letters the message.',
+    'banksman tries again for 24 hours, then dead-letters the message; banksman alerts redeliver sends it again.',
   ),
 
   // processes

@@ -125,7 +125,7 @@ export const METRICS = Object.freeze({
   store_available: gauge('0 while a store cannot be used.', 'store'),
   state_rebuilds_total: counter('Times that the state store had lost records, which were read from the topics again.'),
   store_errors_total: counter('Failures of a store.', 'store', 'reason'),
-  alerts_sent_total: counter('Messages delivered.', 'channel'),
+  alerts_sent_total: counter('Transitions and reminders delivered, however many to a message.', 'channel'),
   alerts_failed_total: counter('Delivery attempts that failed.', 'channel', 'reason'),
   alerts_pending: gauge('Messages that wait for delivery.', 'channel'),
   alerts_silenced_total: counter('Messages that were not sent, by reason.', 'reason'),

@@ -12,7 +12,7 @@ import type { AlertMemory } from './memory.ts';
 import type { Outbox, Waiting } from './outbox.ts';
 import { repeatMs } from './outbox_remind.ts';
 import type { Pictures } from './pictures.ts';
-import { type Policy, plan, policyOf } from './plan.ts';
+import { holds, type Policy, plan, policyOf } from './plan.ts';
 import type { Outcome } from './post.ts';
 
 export interface ChannelDeps {
@@ -40,6 +40,8 @@ export interface ChannelDeps {
 
 /** Nothing waits longer unlooked at. */
 const IDLE_MS = 60_000;
+/** Of a channel that holds things: a burst is looked at as one, not after each of its transitions. */
+const LOOK_EVERY_MS = 100;
 /** Of a channel that fails: a message that fails for its own reasons must not hold up the others for longer. */
 const LONGEST_PAUSE_MS = 10_000;
 /** Share of the role's stopping time in which what is due still goes out. */
@@ -51,6 +53,7 @@ export class Channel {
   readonly #adapter: Adapter;
   readonly #deps: ChannelDeps;
   readonly #policy: Policy | null;
+  readonly #holds: boolean;
   readonly #trouble: Trouble;
   readonly #disk: Trouble;
   readonly #backoff: Backoff;
@@ -64,6 +67,7 @@ export class Channel {
     this.#adapter = adapter;
     this.#deps = deps;
     this.#policy = policyOf(config);
+    this.#holds = this.#policy !== null && holds(this.#policy);
     const what = config.type === 'webhook' ? 'webhook' : 'channel';
     const log = deps.log.child({ [what]: config.id });
     this.#trouble = new Trouble(log, `delivery to the ${what}`);
@@ -105,6 +109,7 @@ export class Channel {
       }
       if (this.#stopping.signal.aborted) return;
       await this.#deps.clock.sleep(Math.max(1, Math.min(wait, IDLE_MS)), this.#news.signal);
+      if (this.#policy && this.#news.signal.aborted) await this.#deps.clock.sleep(LOOK_EVERY_MS, this.#stopping.signal);
     }
   }
 
@@ -152,7 +157,8 @@ export class Channel {
         for (const row of waiting.rows) {
           await memory?.delivered(channel, row.key);
           metrics.inc('alerts_sent_total', { channel });
-          if (row.reminder) continue;
+          // What was held on purpose says nothing of how fast anything is.
+          if (row.reminder || this.#holds) continue;
           metrics.observe('stage_seconds', Math.max(0, now() - row.capturedMs) / 1000, { stage: 'alerts' });
         }
         return 0;

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChannelConfig, ChannelPolicy } from '../../config/site_alerts.ts';
 import { FakeClock } from '../../runtime/clock.ts';
 import type { Incident, Schedule } from '../../runtime/messages/types.ts';
+import type { ObjectReader } from '../../runtime/stores/objects/types.ts';
 import { at, sampleFeedback, sampleIncident, sampleMute } from '../../runtime/stores/state/samples.ts';
 import { toTimestamp } from '../../runtime/time.ts';
 import { until } from '../../test/wait.ts';
@@ -16,6 +17,7 @@ import { samplePolicy } from './channels/testing.ts';
 import { HttpReceiver, SHAPES } from './channels/testing_http.ts';
 import { messageBody } from './message.ts';
 import { Outbox } from './outbox.ts';
+import { Pictures } from './pictures.ts';
 
 const START = Date.parse(at(0));
 const TOKEN = 'BANKSMAN_TEST_HOLDING_TOKEN';
@@ -175,6 +177,58 @@ describe('escalation', () => {
   });
 });
 
+it('so many an hour: what is over comes as one when there is room, also over a restart', async () => {
+  const limited = () => channel({ max_per_hour: 2 });
+  await run(limited());
+  for (const [index, id] of ['a', 'b', 'c', 'd'].entries()) {
+    await publish(deps.bus, 'incidents.v1', opened(id, index));
+    await judged();
+    if (index < 2) await untilTaken(index + 1);
+  }
+  const stopped = sink?.stop();
+  await clock.advance(5_000);
+  await stopped;
+  await run(limited());
+  await pass(3_400, 100);
+  expect(await taken()).toEqual([['a/1'], ['b/1']]);
+  expect(await untilTaken(3, 5_000)).toEqual([['a/1'], ['b/1'], ['c/1', 'd/1']]);
+});
+
+describe('pictures', () => {
+  const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xe0, 7]);
+  const withPictures = async (snapshot: 'link' | 'attached', presigned: string | null) => {
+    const objects: ObjectReader = {
+      get: async () => jpeg,
+      presign: async () => presigned,
+      close: async () => undefined,
+    };
+    const pictures = new Pictures({ objects, clock, linkS: 3_600 });
+    const retry = { minMs: 10, maxMs: 50 };
+    const options = { webhooks: [], channels: [channel({ snapshot })], version: '1', onError: () => undefined, retry };
+    sink = new AlertsSink(deps, { ...options, pictures, consoleUrl: 'https://yard.example' });
+    await sink.start();
+    await publish(deps.bus, 'incidents.v1', opened('a'));
+    await untilTaken(1);
+    const [got] = receiver.got;
+    if (!got) throw new Error('nothing came');
+    return got;
+  };
+
+  it('leave with the message only where the channel says so', async () => {
+    const { method, body } = await withPictures('attached', null);
+    expect(method).toBe('PUT');
+    expect(body).toEqual(jpeg);
+  });
+
+  it('are a link that ends otherwise, beside that to the console', async () => {
+    const { body } = await withPictures('link', 'https://bucket.example/a?X-Amz-Expires=3600');
+    expect(JSON.parse(body.toString())).toMatchObject({
+      attach: 'https://bucket.example/a?X-Amz-Expires=3600',
+      click: 'https://yard.example/#incident=a',
+    });
+  });
+});
+
 describe('what lasts', () => {
   it('speaks again after so long, judged or not, until it ends', async () => {
     await run(channel({ realert_s: 600 }));
@@ -252,6 +306,18 @@ describe('the file of the outbox', () => {
     again.enter(entry(opened('c')), [wanted()], START);
     expect(again.waiting('ops').map(({ batch }) => batch)).toEqual([seqs[0], seqs[0], null]);
     again.close();
+  });
+
+  it('what was held for days has a day of attempts nevertheless', () => {
+    const outbox = new Outbox(folder, { maxPending: 100 });
+    outbox.enter(entry(opened('a')), [wanted()], START);
+    const later = START + 3 * 86_400_000;
+    const send = outbox.waiting('ops').map(({ seq }) => seq);
+    expect(outbox.begin({ send, drop: [], nextMs: later }, later)?.deadlineMs).toBe(later + 86_400_000);
+    outbox.failed(send, 'away', later, later);
+    const again = { send, drop: [], nextMs: later };
+    expect(outbox.begin(again, later + 3_600_000)?.deadlineMs).toBe(later + 86_400_000);
+    outbox.close();
   });
 
   it('of version 1 goes on: what waits is sent, what was sent is not', async () => {

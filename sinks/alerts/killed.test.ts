@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { webhookChannel } from '../../config/site_alerts.ts';
 import { at, sampleIncident } from '../../runtime/stores/state/samples.ts';
 import { until } from '../../test/wait.ts';
 import { publish } from '../testing.ts';
@@ -55,4 +56,30 @@ it('killed while a receiver is away: everything that was acknowledged is deliver
   await sink.start();
   await sink.settled(() => server.keys().length >= 3);
   expect(server.keys()).toEqual(['i-0/1', 'i-1/1', 'i-2/1']);
+});
+
+it('killed as a group goes out: the same group at most once more, and nobody joins it', async () => {
+  const grouped = webhookChannel(sampleWebhook({ id: 'group', url: `${server.url}/group` }));
+  const other = await KilledSink.make([], [{ ...grouped, group_wait_s: 2 }]);
+  try {
+    let killed: Promise<void> | undefined;
+    server.answer = () => {
+      if (killed) return 204;
+      killed = other.kill();
+      return 'hang';
+    };
+    await other.start();
+    await publish(other.bus, 'incidents.v1', ...three);
+    await until('the kill', () => killed !== undefined, 30_000, 5);
+    await killed;
+    await publish(other.bus, 'incidents.v1', sampleIncident({ id: 'late', openedAt: at(9) }));
+    await other.start();
+    await other.settled(() => server.keys().includes('late/1'));
+    const bodies = server.received.filter(({ key }) => key === 'i-0/1').map(({ body }) => body);
+    expect(bodies).toHaveLength(2);
+    expect(bodies[1]).toBe(bodies[0]);
+    expect(server.keys()).toEqual(['i-0/1', 'i-0/1', 'late/1']);
+  } finally {
+    await other.remove();
+  }
 });

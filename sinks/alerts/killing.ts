@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { WebhookConfig } from '../../config/site_alerts.ts';
+import type { ChannelConfig, WebhookConfig } from '../../config/site_alerts.ts';
 import { LocalBusServer } from '../../runtime/bus/local/server.ts';
 import type { Bus } from '../../runtime/bus/types.ts';
 import { until } from '../../test/wait.ts';
@@ -14,16 +14,18 @@ export class KilledSink {
   readonly #server: LocalBusServer;
   readonly #dataDir: string;
   readonly #webhooks: readonly WebhookConfig[];
+  readonly #channels: readonly ChannelConfig[];
   #child: ChildProcess | undefined;
 
-  private constructor(dataDir: string, webhooks: readonly WebhookConfig[]) {
+  private constructor(dataDir: string, webhooks: readonly WebhookConfig[], channels: readonly ChannelConfig[]) {
     this.#dataDir = dataDir;
     this.#webhooks = webhooks;
+    this.#channels = channels;
     this.#server = new LocalBusServer({ dataDir });
   }
 
-  static async make(webhooks: readonly WebhookConfig[]): Promise<KilledSink> {
-    const made = new KilledSink(await mkdtemp(join(tmpdir(), 'banksman-alerts-kill-')), webhooks);
+  static async make(webhooks: readonly WebhookConfig[], channels: readonly ChannelConfig[] = []): Promise<KilledSink> {
+    const made = new KilledSink(await mkdtemp(join(tmpdir(), 'banksman-alerts-kill-')), webhooks, channels);
     await made.#server.start();
     return made;
   }
@@ -34,7 +36,7 @@ export class KilledSink {
 
   /** Resolves when it is ready, or has been killed on the way. */
   async start(): Promise<void> {
-    const args = [this.#dataDir, JSON.stringify(this.#webhooks)];
+    const args = [this.#dataDir, JSON.stringify(this.#webhooks), JSON.stringify(this.#channels)];
     const options = { execArgv: ['--disable-warning=ExperimentalWarning'] };
     const child = fork(join(import.meta.dirname, 'sink_process.ts'), args, options);
     this.#child = child;

@@ -86,7 +86,7 @@ export class Outbox {
   waiting(channel: string): WaitingRow[] {
     const rows = this.#db.all(
       `SELECT m.seq, m.incident, m.severity, m.entered_ms, m.captured_ms, m.next_ms, m.batch, i.told_ms, i.closed
-       FROM messages AS m LEFT JOIN incidents AS i ON i.webhook = m.webhook AND i.incident = m.incident
+       FROM messages AS m INDEXED BY messages_held LEFT JOIN incidents AS i ON i.webhook = m.webhook AND i.incident = m.incident
        WHERE m.webhook = ? AND m.status = 'pending'
        ORDER BY m.batch IS NULL, m.severity <> 'critical', m.seq LIMIT ?`,
       ...[channel, LOOKED_AT],

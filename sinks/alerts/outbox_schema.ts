@@ -15,6 +15,7 @@ CREATE TABLE messages (
 );`;
 const MESSAGE_INDEXES = `
 CREATE INDEX messages_pending ON messages (webhook, next_ms, seq) WHERE status = 'pending';
+CREATE INDEX messages_held ON messages (webhook, batch IS NULL, severity <> 'critical', seq) WHERE status = 'pending';
 CREATE INDEX messages_dying ON messages (seq) WHERE status = 'dying';
 CREATE INDEX messages_final ON messages (webhook, seq) WHERE status NOT IN ('pending', 'dying');`;
 const BESIDE = `

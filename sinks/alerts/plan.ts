@@ -53,8 +53,18 @@ const MOST = 100;
 export function policyOf(channel: ChannelConfig): Policy | null {
   const { type, quiet_hours, group_wait_s, max_per_hour, escalate_after_s } = channel;
   const together = type === 'alertmanager' || group_wait_s > 0 || max_per_hour !== null;
-  if (!together && quiet_hours === null && escalate_after_s === 0) return null;
+  if (!together && !holds(channel)) return null;
   return { quiet_hours, group_wait_s, max_per_hour, escalate_after_s, together };
+}
+
+/** Whether anything waits on purpose. */
+export function holds({
+  quiet_hours,
+  group_wait_s,
+  max_per_hour,
+  escalate_after_s,
+}: Omit<Policy, 'together'>): boolean {
+  return quiet_hours !== null || group_wait_s > 0 || max_per_hour !== null || escalate_after_s > 0;
 }
 
 /** @param rows by `seq` */

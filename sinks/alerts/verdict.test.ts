@@ -1,18 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import type { Transition } from '../../runtime/messages/types.ts';
-import { sampleIncident } from '../../runtime/stores/state/samples.ts';
+import type { Schedule, Transition } from '../../runtime/messages/types.ts';
+import { at, sampleIncident } from '../../runtime/stores/state/samples.ts';
 import { sampleWebhook } from './hook_server.ts';
 import { concerns, judge, type Known } from './verdict.ts';
 
-/** What is done about each transition in turn; `m`: under a mute, `c`: within the cool-down. */
+/** The samples' 20:00 UTC is in, an hour later is out. */
+const EVENING: Schedule = { days: [0, 1, 2, 3, 4, 5, 6], from: '19:30', to: '20:30', timezone: 'UTC' };
+
+/** What is done about each transition in turn; `m`: under a mute, `c`: within the cool-down, `o`: off schedule. */
 function actions(
   story: readonly [Transition, string?][],
   transitions: Transition[] = ['opened', 'unobserved', 'closed'],
+  schedule: Schedule | null = null,
 ) {
-  const webhook = sampleWebhook({ transitions });
+  const channel = { ...sampleWebhook({ transitions }), schedule };
   let known: Known | undefined;
   return story.map(([transition, circumstances = ''], index) => {
-    const verdict = judge(webhook, sampleIncident({ transition, revision: index + 1 }), {
+    const updatedAt = at(circumstances.includes('o') ? 3_600 : 0);
+    const verdict = judge(channel, sampleIncident({ transition, revision: index + 1, updatedAt }), {
       known,
       muted: circumstances.includes('m'),
       coolingDown: circumstances.includes('c'),
@@ -22,7 +27,16 @@ function actions(
   });
 }
 
-describe('what a webhook is concerned with', () => {
+describe('what a channel is concerned with', () => {
+  it('cameras and zones or lines that it names, or all', () => {
+    const wants = (over: object, incident = sampleIncident()) => concerns({ ...sampleWebhook(), ...over }, incident);
+    expect(wants({ cameras: ['gate'], zones: ['road'] })).toBe(true);
+    expect(wants({ cameras: ['dock'] })).toBe(false);
+    expect(wants({ zones: ['lawn'] })).toBe(false);
+    expect(wants({ zones: ['door'] }, sampleIncident({ zone: null, line: 'door' }))).toBe(true);
+    expect(wants({ zones: ['road'] }, sampleIncident({ zone: null }))).toBe(false);
+  });
+
   it.each([
     ['low', 'low', true],
     ['medium', 'high', false],
@@ -88,6 +102,19 @@ describe('what is said', () => {
     const closings: Transition[] = ['closed'];
     expect(actions([['opened'], ['closed', 'c']], closings)).toEqual(['nothing!', 'send']);
     expect(actions([['opened', 'c'], ['closed']], closings)).toEqual(['nothing', 'cool_down']);
+  });
+
+  it('what begins or goes on while its schedule holds, and the end of that whenever it comes', () => {
+    const evening = (...story: [Transition, string?][]) => actions(story, undefined, EVENING);
+    expect(evening(['opened'], ['unobserved', 'o'], ['closed', 'o'])).toEqual(['send!', 'send', 'send']);
+    expect(evening(['opened', 'o'], ['closed'])).toEqual(['off_schedule', 'off_schedule']);
+    expect(evening(['opened', 'o'], ['updated', 'o'], ['updated'], ['updated'], ['closed', 'o'])).toEqual([
+      'off_schedule',
+      'nothing',
+      'send!',
+      'nothing',
+      'send',
+    ]);
   });
 
   it('the end of what nobody remembers', () => {

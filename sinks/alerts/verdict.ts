@@ -72,7 +72,9 @@ export function judge(
   else if (muted) silenced = 'muted';
   else if (!told && schedule && !isActive(schedule, fromTimestamp(incident.updatedAt))) silenced = 'off_schedule';
   else silenced = coolingDown && !told ? 'cool_down' : null;
-  const wanted = transitions.includes(transition);
+  // What began outside of the schedule and goes on within it is told at the first sign of it.
+  const comesIn = known?.silenced === 'off_schedule' && silenced === null && transition !== 'closed';
+  const wanted = comesIn || transitions.includes(transition);
   return {
     action: wanted ? (silenced ?? 'send') : 'nothing',
     known: { revision, silenced: told ? null : silenced },

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../runtime/ports.ts';
+import { makeCertificate } from '../../simulator/rtsp/certificate.ts';
 import { until } from '../wait.ts';
 
 /** Debian has the server outside of the PATH of users. */
@@ -17,12 +18,17 @@ export class Mosquitto {
   #port = 0;
   #child: ChildProcess | undefined;
 
-  constructor(account: { user: string; password: string }) {
+  readonly #tls: boolean;
+  /** Of a server with TLS: its own authority. */
+  certFile = '';
+
+  constructor(account: { user: string; password: string }, tls = false) {
     this.#account = account;
+    this.#tls = tls;
   }
 
   get url(): string {
-    return `mqtt://127.0.0.1:${this.#port}`;
+    return `${this.#tls ? 'mqtts' : 'mqtt'}://127.0.0.1:${this.#port}`;
   }
 
   async start(): Promise<this> {
@@ -33,6 +39,11 @@ export class Mosquitto {
       const { user, password } = this.#account;
       spawnSync('mosquitto_passwd', ['-b', '-c', join(folder, 'accounts'), user, password], { env: { PATH } });
       const lines = [`listener ${this.#port} 127.0.0.1`, `password_file ${join(folder, 'accounts')}`];
+      if (this.#tls) {
+        const { certFile, keyFile } = makeCertificate(folder);
+        this.certFile = certFile;
+        lines.push(`certfile ${certFile}`, `keyfile ${keyFile}`);
+      }
       // Started by root it would become somebody who may not read this folder.
       await writeFile(join(folder, 'mosquitto.conf'), [...lines, 'user root', 'allow_anonymous false', ''].join('\n'));
     }

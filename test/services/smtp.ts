@@ -26,8 +26,12 @@ export class SmtpServer {
   certFile = '';
   #keyFile = '';
 
-  constructor(account: { user: string; password: string }) {
+  readonly #implicit: boolean;
+
+  /** `implicit`: TLS from the first byte. */
+  constructor(account: { user: string; password: string }, implicit = false) {
     this.#account = account;
+    this.#implicit = implicit;
   }
 
   async start(): Promise<void> {
@@ -42,6 +46,7 @@ export class SmtpServer {
       cert: readFileSync(this.certFile),
       key: readFileSync(this.#keyFile),
       authOptional: false,
+      secure: this.#implicit,
       logger: false,
       closeTimeout: 100,
       // Never asked who connects: on a machine without name service that takes long.

@@ -9,6 +9,7 @@ import type { Incident } from '../../../runtime/messages/types.ts';
 import { at, sampleIncident } from '../../../runtime/stores/state/samples.ts';
 import { toTimestamp } from '../../../runtime/time.ts';
 import { Alertmanager } from '../../../test/services/alertmanager.ts';
+import { Mosquitto } from '../../../test/services/mosquitto.ts';
 import { SmtpServer } from '../../../test/services/smtp.ts';
 import { until } from '../../../test/wait.ts';
 import { publish, testDeps } from '../../testing.ts';
@@ -114,6 +115,42 @@ describe('email', () => {
     expect(await deliver(config(), sending())).toMatchObject({ kind: 'failed', reason: 'smtp_login' });
     expect(server.mails).toEqual([]);
   });
+});
+
+it('email over TLS from the first byte, and none where that is not what the server speaks', async () => {
+  const server = new SmtpServer({ user: 'banksman', password: SECRET }, true);
+  await server.start();
+  try {
+    const config: ChannelOf<'email'> = {
+      ...samplePolicy(),
+      ...{ type: 'email', host: '127.0.0.1', port: server.port, tls: 'implicit', ca_file: server.certFile },
+      ...{ username: { text: 'banksman' }, password: secret, from: 'banksman@yard.example', to: ['ada@yard.example'] },
+    };
+    expect(await deliver(config, sending())).toEqual({ kind: 'delivered' });
+    expect(await deliver({ ...config, ca_file: '/none.pem' }, sending())).toMatchObject({
+      kind: 'failed',
+      reason: 'configuration',
+    });
+  } finally {
+    await server.remove();
+  }
+});
+
+it('mqtt over TLS that somebody vouches for, and over no other', async () => {
+  const server = await new Mosquitto({ user: 'banksman', password: SECRET }, true).start();
+  try {
+    const config: ChannelOf<'mqtt'> = {
+      ...samplePolicy(),
+      ...{ type: 'mqtt', url: server.url, topic: 'yard', ca_file: server.certFile },
+      ...{ username: { text: 'banksman' }, password: secret },
+    };
+    expect(await deliver(config, sending())).toEqual({ kind: 'delivered' });
+    expect(await deliver({ ...config, ca_file: null }, sending())).toMatchObject({ kind: 'failed', reason: 'tls' });
+    process.env[SECRET_NAME] = 'wrong';
+    expect(await deliver(config, sending())).toMatchObject({ kind: 'failed', reason: 'login' });
+  } finally {
+    await server.remove();
+  }
 });
 
 describe('over HTTP', () => {

@@ -27,8 +27,10 @@ export async function makeAdapter(config: ChannelConfig): Promise<Adapter> {
         return await adapter.deliver(sending, attempt);
       } catch (thrown) {
         const error = asError(thrown);
-        // The error names the reference, not the value.
-        if (error instanceof BanksmanError) return failed('secret', error.message);
+        if (error instanceof BanksmanError) {
+          // The error names the reference, not the value.
+          return failed(error.code === 'CONFIG_SECRET_MISSING' ? 'secret' : 'configuration', error.message);
+        }
         return failed('internal', `${error.name} in banksman`);
       }
     },
