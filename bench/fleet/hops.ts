@@ -1,5 +1,5 @@
 import { startRtspServer } from '../../simulator/rtsp/server.ts';
-import { ONE_BY_ONE } from '../../test/data.ts';
+import { VISITOR } from '../../test/data.ts';
 import { cpuSeconds, family, processes, residentBytes } from '../../test/processes.ts';
 import type { KafkaServer } from '../../test/services/kafka.ts';
 import { RedisServer } from '../../test/services/redis.ts';
@@ -30,7 +30,7 @@ export async function measureHops(kafka: KafkaServer, ms: number): Promise<Hops>
   const [redis, s3] = await Promise.all([new RedisServer().start(), S3Server.start()]);
   parts.defer(() => redis.stop());
   parts.defer(() => s3.stop());
-  const { bus, address, makeTopics } = onKafka(kafka, 4);
+  const { bus, address, makeTopics } = onKafka(kafka);
   const site: SiteObject = {
     bus,
     state: { store: 'redis', redis: { url: redis.url } },
@@ -74,11 +74,7 @@ export async function measureHops(kafka: KafkaServer, ms: number): Promise<Hops>
 }
 
 function stream(camera: string) {
-  const scenes = {
-    still: [{ pattern: 'smpte', seconds: 120 }],
-    empty: [{ file: ONE_BY_ONE, fromS: 0, toS: 5 }],
-    person: [{ file: ONE_BY_ONE, fromS: 30, toS: 34 }],
-  };
+  const scenes = { still: [{ pattern: 'smpte', seconds: 120 }], ...VISITOR };
   const encode = { width: 1280, height: 720, fps: 25, keyInt: 50, bitrateKbps: 2000 };
   return { path: `/${camera}`, source: { kind: 'file' as const, scenes, scene: 'empty', encode } };
 }
