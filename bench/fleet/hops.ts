@@ -74,7 +74,7 @@ export async function measureHops(kafka: KafkaServer, ms: number): Promise<Hops>
 }
 
 function stream(camera: string) {
-  const scenes = { still: [{ pattern: 'smpte', seconds: 120 }], ...VISITOR };
+  const scenes = { still: [{ pattern: 'smpte75', seconds: 120 }], ...VISITOR };
   const encode = { width: 1280, height: 720, fps: 25, keyInt: 50, bitrateKbps: 2000 };
   return { path: `/${camera}`, source: { kind: 'file' as const, scenes, scene: 'empty', encode } };
 }
