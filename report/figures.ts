@@ -149,7 +149,9 @@ class Gravest {
 
   end(): StoredIncident[] {
     this.#cut();
-    return this.#kept;
+    // The least grave are shown where there is nothing graver.
+    const graver = this.#kept.filter(({ severity }) => severity !== 'low');
+    return graver.length > 0 ? graver : this.#kept;
   }
 
   #cut(): void {

@@ -42,8 +42,8 @@ export function incidentPage(
       section('timeline', 'What happened', timeline(file, calendar)),
       section('people', 'Who judged it', judgements(file, calendar)),
       section('basis', 'What it was judged by', basis(file)),
-      section('evidence', 'Evidence', evidence(file.files), missing(file.record)),
     ],
+    last: section('evidence', 'Evidence', evidence(file.files), missing(file.record)),
     footer: `Made by banksman ${made.version} on ${calendar.inWords(made.now)} (${calendar.zone}) from the stored incident and its evidence. Capture time: when the camera saw it.`,
   });
 }
@@ -97,7 +97,7 @@ function timeline({ incident, record }: IncidentFile, calendar: Calendar): Html 
   const updates = record.transitions.length - record.transitions.filter(saysSomething).length;
   return html`<div class="card long">${table(
     'Timeline',
-    [{ name: 'time' }, { name: 'after', number: true }, { name: 'what' }, { name: 'detail' }],
+    [{ name: 'time' }, { name: 'after', number: true }, { name: 'what' }, { name: 'detail', wide: true }],
     kept.map(({ at, what, detail }) => [
       moment(at, calendar),
       duration(Math.max(0, Date.parse(at) - opened)),
@@ -128,7 +128,13 @@ function judgements({ incident }: IncidentFile, calendar: Calendar): Html {
   const opened = Date.parse(incident.openedAt);
   return html`<div class="card">${table(
     'Judgements',
-    [{ name: 'what' }, { name: 'who' }, { name: 'when' }, { name: 'after', number: true }, { name: 'note' }],
+    [
+      { name: 'what' },
+      { name: 'who' },
+      { name: 'when' },
+      { name: 'after', number: true },
+      { name: 'note', wide: true },
+    ],
     all.map(({ action, by, note, at }) => [
       action,
       by,
@@ -185,7 +191,7 @@ const VERDICTS = {
 function evidence(files: readonly CheckedFile[]): Html {
   if (files.length === 0) return html`<p class="empty">No evidence of this incident is stored.</p>`;
   return html`<div class="card">${table(
-    'Files and their checksums, tried when this report was made',
+    'Files, their checksums tried now',
     [
       { name: 'file' },
       { name: 'size', number: true },

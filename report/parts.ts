@@ -13,11 +13,13 @@ export interface PageFrame {
   /** In the header, the first one bold. */
   lines: readonly string[];
   body: Content;
+  /** Stays together with the footer. */
+  last: Content;
   footer: Content;
 }
 
 /** A page that loads nothing and runs nothing. */
-export function page({ title, site, lines, body, footer }: PageFrame): string {
+export function page({ title, site, lines, body, last, footer }: PageFrame): string {
   const [first, ...others] = lines;
   return html`<!doctype html>
 <html lang="en">
@@ -36,8 +38,10 @@ ${others.map((line) => html`<p>${line}</p>`)}
 </header>
 <main>
 ${body}
+<div class="end">
+${last}<footer>${footer}</footer>
+</div>
 </main>
-<footer>${footer}</footer>
 </body>
 </html>
 `.text;
@@ -64,12 +68,14 @@ export interface Column {
   name: string;
   /** Numbers stand to the right. */
   number?: boolean;
+  /** Sentences, which want room. */
+  wide?: boolean;
 }
 
 /** The first cell of each row names it. */
 export function table(caption: string, columns: readonly Column[], rows: readonly (readonly Content[])[]): Html {
-  const kind = (i: number): Html => new Html(columns[i]?.number ? ' class="n"' : '');
-  return html`<div class="scroll"><table><caption>${caption}</caption>
+  const kind = (i: number): Html => new Html(columns[i]?.number ? ' class="n"' : columns[i]?.wide ? ' class="w"' : '');
+  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table><caption>${caption}</caption>
 <thead><tr>${columns.map(({ name }, i) => html`<th scope="col"${kind(i)}>${name}</th>`)}</tr></thead>
 <tbody>${rows.map(
     (cells) =>

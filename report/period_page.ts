@@ -30,10 +30,10 @@ export function periodPage(figures: Figures, pictures: PeriodPictures, calendar:
     site,
     lines: [`${title}, ${periodInWords(figures, calendar)}`, `Times are those of ${figures.timezone}`],
     body: [
-      verdict(figures),
+      verdict(figures, calendar),
       figures.notices.map((notice) => html`<p class="notice">${notice}</p>`),
       tiles(figures),
-      section('when', 'When', charts(figures, calendar), trend(figures)),
+      section('when', 'When', charts(figures, calendar), trend(figures, calendar)),
       section('what', 'What and where', counts(figures)),
       heatFigures(pictures.heat, pictures.hottest),
       section('cameras', 'Cameras', worstCameras(figures)),
@@ -41,8 +41,8 @@ export function periodPage(figures: Figures, pictures: PeriodPictures, calendar:
       section('answers', 'Answers of people', answers(figures)),
       gravestIncidents(pictures.gravest, calendar, pictures.leftOut),
       section('kept', 'What it costs', kept(figures)),
-      section('reading', 'How to read this', reading()),
     ],
+    last: section('reading', 'How to read this', reading()),
     footer: `Made by banksman ${version} on ${calendar.inWords(Date.parse(madeAt))} (${figures.timezone}) from the stored incidents and the record of watched time.`,
   });
 }
@@ -55,7 +55,7 @@ export function periodInWords({ days, to, partial }: Figures, calendar: Calendar
 }
 
 /** What a hurried reader must take along, and nothing that silence does not prove. */
-export function verdictInWords({ incidents, watch, cameras }: Figures): string[] {
+export function verdictInWords({ incidents, watch, cameras, from }: Figures, calendar: Calendar): string[] {
   const { unwatchedMs, unrecordedMs } = watch;
   const share = watchedShare(watch);
   const said = incidents.incidents === 0 ? 'No incidents' : many(incidents.incidents, 'incident');
@@ -72,28 +72,33 @@ export function verdictInWords({ incidents, watch, cameras }: Figures): string[]
   if (unseen.length > 0) {
     lines.push(`For ${unseen.join(', and ').replace(/^for /, '')}: incidents then would not be in this report.`);
   }
+  const begins = watch.cameras.flatMap(({ recordFrom }) => recordFrom ?? []).sort()[0];
+  if (begins !== undefined && begins > from) {
+    lines.push(`The record begins only on ${calendar.inWords(Date.parse(begins))}.`);
+  }
   return lines;
 }
 
-function verdict(figures: Figures): Html {
+function verdict(figures: Figures, calendar: Calendar): Html {
   const share = watchedShare(figures.watch) ?? 0;
-  const [first, ...others] = verdictInWords(figures);
+  const [first, ...others] = verdictInWords(figures, calendar);
   const bad = share < WELL_WATCHED || figures.incidents.bySeverity.critical > 0;
   return html`<div class="verdict${bad ? ' bad' : ''}"><p><strong>${first ?? ''}</strong></p>${others.map((line) => html`<p>${line}</p>`)}</div>
 `;
 }
 
 function tiles({ incidents, before, watch }: Figures): Html {
+  const known = before.watch.watchedMs + before.watch.unwatchedMs > 0;
   const share = watchedShare(watch);
-  const known = watch.watchedMs + watch.unwatchedMs;
+  const recorded = watch.watchedMs + watch.unwatchedMs;
   const all = incidents.incidents + incidents.rejected;
   const { answered, unanswered, medianS } = incidents.answers;
   return html`<div class="tiles">
-${tile('Incidents', count(incidents.incidents), `${count(before.incidents.incidents)} in the period before: ${change(incidents.incidents, before.incidents.incidents)}`)}
+${tile('Incidents', count(incidents.incidents), known ? `${count(before.incidents.incidents)} in the period before: ${change(incidents.incidents, before.incidents.incidents)}` : 'nothing is on record of the period before')}
 ${tile('Critical or high', count(incidents.bySeverity.critical + incidents.bySeverity.high), `${count(incidents.bySeverity.critical)} critical, ${count(incidents.bySeverity.high)} high`, incidents.bySeverity.critical > 0 ? 'bad' : '')}
-${tile('Watched', percent(share), watch.unrecordedMs > 0 ? `of all camera time; ${percent(known === 0 ? null : watch.watchedMs / known)} of what is on record` : 'of all camera time', share !== null && share >= WELL_WATCHED ? 'good' : 'bad')}
+${tile('Watched', percent(share), watch.unrecordedMs > 0 ? `of all camera time; ${percent(recorded === 0 ? null : watch.watchedMs / recorded)} of what is on record` : 'of all camera time', share !== null && share >= WELL_WATCHED ? 'good' : 'bad')}
 ${tile('Cameras lost', count(incidents.camerasLost), 'incidents of cameras that could not see')}
-${tile('Time to an answer', medianS === null ? '–' : duration(medianS * 1000), answered === 0 ? `median; nobody answered any of ${count(unanswered)}` : `median of ${count(answered)}; ${count(unanswered)} not answered`, unanswered > 0 ? 'bad' : '')}
+${tile('Time to an answer', medianS === null ? '–' : duration(medianS * 1000), answered === 0 ? `median; nobody answered any of ${count(unanswered)}` : `median of ${count(answered)}; ${count(unanswered)} not answered`)}
 ${tile('Rejected as false', all === 0 ? '–' : percent(incidents.rejected / all), `${count(incidents.rejected)} of ${count(all)}, not counted elsewhere`)}
 </div>
 `;
@@ -138,7 +143,7 @@ function counts(figures: Figures): Html {
     const share = watchedShare(figures.watch);
     return html`<p class="empty">No incidents in this period; watched ${percent(share)} of the time.</p>`;
   }
-  return html`<div class="two">${rules(figures)}${severities(figures)}${places(figures)}</div>`;
+  return html`${rules(figures)}<div class="two">${severities(figures)}${places(figures)}</div>`;
 }
 
 function reading(): Html {

@@ -9,16 +9,17 @@ import { bytes, change, count, duration, many, percent, whyNotWatched } from './
 
 /** Rows of the longest tables; what is beyond is counted. */
 const MAX_ROWS = 40;
+const LONG = 15;
+/** Under so many watched hours a rate is chance. */
+const RATE_HOURS = 10;
 
-export function trend({ incidents, watch, before, kind, madeAt, to }: Figures): Html {
+export function trend({ incidents, watch, before, kind, partial }: Figures, calendar: Calendar): Html {
   const was = before.incidents;
-  const row = (name: string, now: number, then: number): Content[] => [
-    name,
-    count(now),
-    count(then),
-    change(now, then),
-  ];
-  const known = before.watch.watchedMs + before.watch.unwatchedMs > 0;
+  const known = before.watch.watchedMs + before.watch.unwatchedMs + was.incidents + was.rejected > 0;
+  const row = (name: string, now: number, then: number): Content[] =>
+    known ? [name, count(now), count(then), change(now, then)] : [name, count(now), '–', ''];
+  const rateNow = rate(incidents.incidents, watch.watchedMs);
+  const rateBefore = rate(was.incidents, before.watch.watchedMs);
   const each = [
     row('Incidents', incidents.incidents, was.incidents),
     ...SEVERITIES.map((severity) =>
@@ -26,9 +27,9 @@ export function trend({ incidents, watch, before, kind, madeAt, to }: Figures): 
     ),
     [
       'Incidents per 100 h watched',
-      rate(incidents.incidents, watch.watchedMs),
-      rate(was.incidents, before.watch.watchedMs),
-      'what compares, whatever was watched',
+      rateInWords(rateNow),
+      rateInWords(rateBefore),
+      rateNow === null || rateBefore === null ? '' : change(rateNow, rateBefore),
     ],
     row('Rejected as false', incidents.rejected, was.rejected),
     row('Cameras lost', incidents.camerasLost, was.camerasLost),
@@ -37,7 +38,7 @@ export function trend({ incidents, watch, before, kind, madeAt, to }: Figures): 
   ];
   const span = kind === 'weekly' ? 'week' : 'month';
   return html`<div class="card">${table(
-    `This ${span} and the ${span} before`,
+    `This ${span} and the ${span} before (${calendar.dayInWords(calendar.day(Date.parse(before.from)))} to ${calendar.dayInWords(calendar.day(Date.parse(before.to) - 1))})`,
     [
       { name: 'figure' },
       { name: `this ${span}`, number: true },
@@ -45,8 +46,8 @@ export function trend({ incidents, watch, before, kind, madeAt, to }: Figures): 
       { name: 'change' },
     ],
     each,
-  )}${!known && html`<p class="soft">There is no record of watched time of the ${span} before: its zeros mean that nobody looked.</p>`}${
-    to === madeAt && html`<p class="soft">This ${span} is not over: compare incidents per 100 h watched.</p>`
+  )}${!known && html`<p class="soft">Nothing is on record of the ${span} before: nobody looked, or its record is gone.</p>`}${
+    partial && html`<p class="soft">This ${span} is not over: compare incidents per 100 h watched.</p>`
   }</div>`;
 }
 
@@ -54,6 +55,7 @@ export function rules({ incidents, before }: Figures): Html {
   const was = new Map(before.incidents.byRule.map((one) => [`${one.rule} ${one.severity}`, one.incidents]));
   const most = Math.max(0, ...incidents.byRule.map((one) => one.incidents));
   return card(
+    incidents.byRule.length,
     table(
       'By rule',
       [
@@ -82,6 +84,7 @@ export function rules({ incidents, before }: Figures): Html {
 export function severities({ incidents, before }: Figures): Html {
   const most = Math.max(0, ...SEVERITIES.map((severity) => incidents.bySeverity[severity]));
   return card(
+    SEVERITIES.length,
     table(
       'By severity',
       [
@@ -105,6 +108,7 @@ export function severities({ incidents, before }: Figures): Html {
 export function places({ incidents }: Figures): Html {
   const most = Math.max(0, ...incidents.byPlace.map((one) => one.incidents));
   return card(
+    incidents.byPlace.length,
     table(
       'By zone or line',
       [{ name: 'zone or line' }, { name: 'camera' }, { name: 'incidents', number: true }, { name: '' }],
@@ -139,6 +143,7 @@ export function worstCameras({ cameras, incidents, watch }: Figures): Html {
   if (rows.length === 0) return html`<p class="empty">No camera is configured.</p>`;
   const numbers = [...SEVERITIES, 'rejected', 'lost', 'watched'].map((name) => ({ name, number: true }));
   return card(
+    rows.length,
     table('Cameras, the worst first', [{ name: 'camera' }, ...numbers, { name: '' }], rows),
     andMore(all.length, MAX_ROWS, 'camera'),
   );
@@ -150,6 +155,7 @@ export function notWatched({ watch }: Figures, calendar: Calendar): Content {
   }
   const all = watch.watchedMs + watch.unwatchedMs + watch.unrecordedMs;
   const reasons = card(
+    watch.notWatched.length,
     table(
       'By reason, of all cameras',
       [
@@ -175,6 +181,7 @@ export function notWatched({ watch }: Figures, calendar: Calendar): Content {
   );
   const least = watch.cameras.filter(({ unwatchedMs, unrecordedMs }) => unwatchedMs + unrecordedMs > 0);
   const cameras = card(
+    least.length,
     table(
       'By camera, the least watched first',
       [
@@ -182,8 +189,8 @@ export function notWatched({ watch }: Figures, calendar: Calendar): Content {
         { name: 'watched', number: true },
         { name: 'could not look', number: true },
         { name: 'no record', number: true },
-        { name: 'mostly because' },
-        { name: 'on record since' },
+        { name: 'mostly because', wide: true },
+        { name: 'on record since', wide: true },
       ],
       least
         .slice(0, MAX_ROWS)
@@ -212,8 +219,9 @@ export function answers({ incidents }: Figures): Html {
     seconds(times.p90S),
   ];
   return card(
+    SEVERITIES.length,
     table(
-      'Time until somebody acknowledged or rejected an incident',
+      'Time until somebody answered',
       [
         { name: 'severity' },
         { name: 'incidents', number: true },
@@ -240,6 +248,7 @@ export function kept({ incidents }: Figures): Html {
     .filter((kind) => bytesByKind[kind] !== undefined)
     .map((kind) => `${KINDS[kind]} ${bytes(bytesByKind[kind] ?? 0)}`);
   return card(
+    1,
     html`<p>${
       files === 0
         ? 'No evidence of incidents of this period is stored.'
@@ -253,15 +262,20 @@ function mostly({ notWatched: reasons }: CameraWatch): string {
   return reasons[0] ? whyNotWatched(reasons[0].reason) : '–';
 }
 
-function rate(incidents: number, watchedMs: number): string {
-  return watchedMs === 0 ? '–' : count((incidents * 100 * 3_600_000) / watchedMs);
+function rate(incidents: number, watchedMs: number): number | null {
+  return watchedMs < RATE_HOURS * 3_600_000 ? null : (incidents * 100 * 3_600_000) / watchedMs;
+}
+
+function rateInWords(value: number | null): string {
+  return value === null ? '–' : count(value);
 }
 
 function seconds(value: number | null): string {
   return value === null ? '–' : duration(value * 1000);
 }
 
-function card(...content: Content[]): Html {
-  return html`<div class="card long">${content}</div>
+/** On paper a short table stays on one page. */
+function card(rows: number, ...content: Content[]): Html {
+  return html`<div class="card${rows > LONG && ' long'}">${content}</div>
 `;
 }

@@ -64,7 +64,8 @@ function glow(map: HeatMap, hottest: number): Buffer {
   const values = density(map);
   const pixels = Buffer.alloc(values.length * 4);
   values.forEach((value, i) => {
-    const at = Math.min(1, value / hottest) * (RAMP.length - 1);
+    // The root: one incident beside a hundred is still to be seen.
+    const at = Math.sqrt(Math.min(1, value / hottest)) * (RAMP.length - 1);
     const [low, high] = [RAMP[Math.floor(at)], RAMP[Math.ceil(at)]];
     if (!low || !high) return;
     for (const channel of [0, 1, 2, 3] as const) {

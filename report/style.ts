@@ -29,7 +29,7 @@ header p { color: var(--soft); font-size: .9rem; }
 header .period { color: var(--text); font-weight: 650; }
 main { display: grid; gap: 1.75rem; max-width: 76rem; margin: 0 auto; padding: 1.25rem; }
 section { display: grid; gap: .75rem; min-width: 0; }
-footer { max-width: 76rem; margin: 0 auto; padding: 0 1.25rem 1.5rem; color: var(--soft); font-size: .85rem; }
+footer { padding-top: 1rem; color: var(--soft); font-size: .85rem; }
 .soft { color: var(--soft); font-size: .87rem; }
 .verdict { padding: .9rem 1.1rem; background: var(--panel); border: 1px solid var(--line); border-left: .3rem solid var(--good); border-radius: .6rem; font-size: 1.05rem; }
 .verdict.bad { border-left-color: var(--bad); }
@@ -44,16 +44,21 @@ footer { max-width: 76rem; margin: 0 auto; padding: 0 1.25rem 1.5rem; color: var
 .tile.bad .value { color: var(--bad); }
 .tile.good .value { color: var(--good); }
 .card { padding: .8rem .9rem; display: grid; gap: .6rem; align-content: start; }
-.two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: .75rem; align-items: start; }
-.three { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: .75rem; align-items: start; }
+.two { display: grid; grid-template-columns: minmax(0, 1fr); gap: .75rem; align-items: start; }
+@media screen and (min-width: 56rem) { .two { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
+.three { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: .75rem; }
 .empty { color: var(--soft); padding: 1.1rem; background: var(--panel); border: 1px dashed var(--line); border-radius: .6rem; }
 .scroll { overflow-x: auto; }
+.scroll:focus-visible { outline: 2px solid var(--plain); outline-offset: 2px; }
 table { border-collapse: collapse; width: 100%; font-size: .88rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 650; font-size: .95rem; padding-bottom: .35rem; }
-th, td { text-align: left; padding: .3rem .5rem; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
+th, td { text-align: left; padding: .3rem .5rem; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: break-word; }
 th { font-weight: 650; }
+th[scope="row"] { min-width: 8.5rem; overflow-wrap: anywhere; }
+td:has(code) { min-width: 14rem; }
 thead th { color: var(--soft); font-weight: 400; font-size: .82rem; overflow-wrap: normal; vertical-align: bottom; }
 tbody tr:last-child > * { border-bottom: 0; }
+td.w { min-width: 9rem; }
 .n { text-align: right; white-space: nowrap; }
 .bar { min-width: 4rem; }
 .bar span { display: block; height: .8rem; min-width: 2px; margin-top: .25rem; border: 1px solid var(--edge); border-radius: .15rem; background: var(--plain); }
@@ -106,13 +111,15 @@ ul.plain { list-style: none; display: grid; gap: .35rem; font-size: .9rem; }
   section { display: block; }
   section > * + * { margin-top: .6rem; }
   footer { padding: 0; }
-  .two { grid-template-columns: 1fr 1fr; }
-  .three { grid-template-columns: 1fr 1fr; }
+  .intro, .end { break-inside: avoid; }
+  .two, .three { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .tiles { grid-template-columns: repeat(3, 1fr); }
   .scroll { overflow: visible; }
-  h2, h3, caption { break-after: avoid; }
+  h2, h3, caption, .intro { break-after: avoid; }
   .card, .tile, figure, tr, .verdict, .notice, .legend { break-inside: avoid; }
-  .card.long { break-inside: auto; }
+  .card.long { break-inside: auto; box-decoration-break: clone; }
+  th, td { padding: .25rem .3rem; }
+  .bar { min-width: 2.2rem; }
   thead { display: table-header-group; }
   .new-page { break-before: page; }
 }

@@ -18,7 +18,7 @@ export function many(value: number, one: string, more = `${one}s`): string {
 export function percent(share: number | null): string {
   if (share === null || Number.isNaN(share)) return '–';
   const rounded = Math.round(share * 1000) / 10;
-  if (share > 0 && rounded < 0.1) return 'under 0.1 %';
+  if (share > 0 && rounded < 0.1) return '< 0.1 %';
   if (share < 1 && rounded >= 100) return '99.9 %';
   return `${number.format(rounded)} %`;
 }
@@ -96,6 +96,7 @@ export function ending({ state, closeReason, unobservedReason }: StoredIncident)
 export function change(now: number, before: number): string {
   if (now === before) return 'as before';
   if (before === 0) return 'none before';
-  const share = Math.abs(now - before) / before;
-  return `${now > before ? '▲' : '▼'} ${Math.round(share * 100)} % ${now > before ? 'more' : 'fewer'}`;
+  const share = Math.round((100 * Math.abs(now - before)) / before);
+  if (share === 0) return 'about as before';
+  return `${now > before ? '▲' : '▼'} ${share} % ${now > before ? 'more' : 'fewer'}`;
 }
