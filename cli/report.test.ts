@@ -132,7 +132,21 @@ describe('the page of a period', () => {
     expect(text).toContain('For 60 min of camera time nobody could look: incidents then would not be in this report.');
     expect(text).toContain('No incidents in this period; watched 99.4 % of the time.');
     expect(text).toContain('the host refused the connection');
-    expect(text).not.toContain('NaN');
+    expect(text).toContain('there was nothing to answer');
+    expect(text).not.toMatch(/NaN|undefined|Infinity/);
+  });
+
+  it('compares with nothing where nothing is on record, and says since when there is a record', async () => {
+    const fresh = new FilledSite(join(dir, 'fresh'));
+    await fresh.coverage('gate', [[NOW - HOUR, NOW, null]]);
+    await fresh.close();
+    const file = join(dir, 'fresh.yaml');
+    await writeFile(file, site().replace('./data', './fresh'));
+    const text = await pageOf({ config: file, weekly: true });
+    expect(text).toContain('nothing is on record of the period before');
+    expect(text).toContain('The record begins only on Sun, 22 Nov 2026, 11:00.');
+    expect(text).toMatch(/camera time there is no record at all: incidents then would not be in this report/);
+    expect(text).not.toMatch(/NaN|undefined|Infinity/);
   });
 
   it('is made without pictures where nobody wants them', async () => {

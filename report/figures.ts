@@ -48,6 +48,8 @@ export interface GatherOptions {
 
 const PAGE = 500;
 const DAY = 86_400_000;
+/** What was just now is on its way to the store: no record of it yet is none missing. */
+const UNDER_WAY_MS = 10_000;
 /** Pictures of incidents that a report holds. */
 export const MAX_GRAVEST = 12;
 
@@ -111,13 +113,14 @@ export async function* incidentsOf(
   } while (cursor !== null);
 }
 
-async function watchOf({ state, site, cameras, calendar }: GatherOptions, period: Period): Promise<WatchSums> {
+async function watchOf({ state, site, cameras, calendar, now }: GatherOptions, period: Period): Promise<WatchSums> {
   const tally = new WatchTally(period, calendar.slots(period));
+  const end = Math.min(period.to, now - UNDER_WAY_MS);
   for (const camera of cameras) {
     tally.begin(camera);
     // A camera that comes and goes has thousands of intervals a month.
-    for (let from = period.from; from < period.to; from += DAY) {
-      const to = Math.min(period.to, from + DAY);
+    for (let from = period.from; from < end; from += DAY) {
+      const to = Math.min(end, from + DAY);
       for (const one of await state.coverage(site, camera, toTimestamp(from), toTimestamp(to))) tally.add(one);
     }
   }

@@ -72,16 +72,20 @@ export interface Column {
   wide?: boolean;
 }
 
-/** The first cell of each row names it. */
-export function table(caption: string, columns: readonly Column[], rows: readonly (readonly Content[])[]): Html {
+type Rows = readonly (readonly Content[])[];
+
+/** The first cell of each row names it. Where it is wider than the page it scrolls, by keys as well. */
+export function table(caption: string, columns: readonly Column[], rows: Rows): Html {
+  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0">${bareTable(caption, columns, rows)}</div>`;
+}
+
+function bareTable(caption: string, columns: readonly Column[], rows: Rows): Html {
   const kind = (i: number): Html => new Html(columns[i]?.number ? ' class="n"' : columns[i]?.wide ? ' class="w"' : '');
-  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table><caption>${caption}</caption>
+  const cellOf = (cell: Content, i: number): Html =>
+    i === 0 ? html`<th scope="row">${cell}</th>` : html`<td${kind(i)}>${cell}</td>`;
+  return html`<table><caption>${caption}</caption>
 <thead><tr>${columns.map(({ name }, i) => html`<th scope="col"${kind(i)}>${name}</th>`)}</tr></thead>
-<tbody>${rows.map(
-    (cells) =>
-      html`<tr>${cells.map((cell, i) => (i === 0 ? html`<th scope="row">${cell}</th>` : html`<td${kind(i)}>${cell}</td>`))}</tr>
-`,
-  )}</tbody></table></div>`;
+<tbody>${rows.map((cells) => html`<tr>${cells.map(cellOf)}</tr>\n`)}</tbody></table>`;
 }
 
 /** As wide as its share of the most. */
@@ -111,7 +115,7 @@ export function timeChart(caption: string, first: string, columns: readonly Time
   return html`<div class="card"><h3>${caption}</h3>
 <div class="columns" aria-hidden="true">${columns.map((column, i) => timeColumn(column, totals[i] ?? 0, most))}</div>
 <div class="legend" aria-hidden="true">${SEVERITIES.map(severityMark)}<span class="severity"><span class="swatch" style="background:var(--watched)"></span>watched</span><span class="severity"><span class="swatch seen"></span>not watched</span></div>
-<div class="hidden">${table(
+<div class="hidden">${bareTable(
     caption,
     [{ name: first }, ...SEVERITIES.map((name) => ({ name })), { name: 'all' }, { name: 'watched' }],
     columns.map(({ name, incidents, watch }, i) => [

@@ -5,8 +5,19 @@ import { type Content, type Html, html } from './html.ts';
 import { page, section, severitiesInWords, tile, timeChart } from './parts.ts';
 import type { Calendar } from './period.ts';
 import { gravestIncidents, type HeatFigure, heatFigures } from './period_pictures.ts';
-import { answers, kept, notWatched, places, rules, severities, trend, worstCameras } from './period_tables.ts';
+import {
+  answers,
+  isOnRecord,
+  kept,
+  notWatched,
+  places,
+  rules,
+  severities,
+  trend,
+  worstCameras,
+} from './period_tables.ts';
 import type { Picture } from './pictures.ts';
+import type { AnswerTimes } from './tally.ts';
 import { watchedShare } from './watched.ts';
 import { change, count, duration, many, percent } from './words.ts';
 
@@ -88,20 +99,42 @@ function verdict(figures: Figures, calendar: Calendar): Html {
 }
 
 function tiles({ incidents, before, watch }: Figures): Html {
-  const known = before.watch.watchedMs + before.watch.unwatchedMs > 0;
+  const { incidents: counted, rejected, camerasLost, bySeverity, answers: times } = incidents;
+  const { critical, high } = bySeverity;
+  const was = before.incidents.incidents;
   const share = watchedShare(watch);
-  const recorded = watch.watchedMs + watch.unwatchedMs;
-  const all = incidents.incidents + incidents.rejected;
-  const { answered, unanswered, medianS } = incidents.answers;
+  const ofRecord = watch.watchedMs / (watch.watchedMs + watch.unwatchedMs);
+  const all = counted + rejected;
   return html`<div class="tiles">
-${tile('Incidents', count(incidents.incidents), known ? `${count(before.incidents.incidents)} in the period before: ${change(incidents.incidents, before.incidents.incidents)}` : 'nothing is on record of the period before')}
-${tile('Critical or high', count(incidents.bySeverity.critical + incidents.bySeverity.high), `${count(incidents.bySeverity.critical)} critical, ${count(incidents.bySeverity.high)} high`, incidents.bySeverity.critical > 0 ? 'bad' : '')}
-${tile('Watched', percent(share), watch.unrecordedMs > 0 ? `of all camera time; ${percent(recorded === 0 ? null : watch.watchedMs / recorded)} of what is on record` : 'of all camera time', share !== null && share >= WELL_WATCHED ? 'good' : 'bad')}
-${tile('Cameras lost', count(incidents.camerasLost), 'incidents of cameras that could not see')}
-${tile('Time to an answer', medianS === null ? '–' : duration(medianS * 1000), answered === 0 ? `median; nobody answered any of ${count(unanswered)}` : `median of ${count(answered)}; ${count(unanswered)} not answered`)}
-${tile('Rejected as false', all === 0 ? '–' : percent(incidents.rejected / all), `${count(incidents.rejected)} of ${count(all)}, not counted elsewhere`)}
+${tile(
+  'Incidents',
+  count(counted),
+  isOnRecord(before)
+    ? `${count(was)} in the period before: ${change(counted, was)}`
+    : 'nothing is on record of the period before',
+)}
+${tile('Critical or high', count(critical + high), `${count(critical)} critical, ${count(high)} high`, critical > 0 ? 'bad' : '')}
+${tile(
+  'Watched',
+  percent(share),
+  watch.unrecordedMs > 0 ? `of all camera time; ${percent(ofRecord)} of what is on record` : 'of all camera time',
+  share !== null && share >= WELL_WATCHED ? 'good' : 'bad',
+)}
+${tile('Cameras lost', count(camerasLost), 'incidents of cameras that could not see')}
+${tile('Time to an answer', times.medianS === null ? '–' : duration(times.medianS * 1000), answeredInWords(times))}
+${tile(
+  'Rejected as false',
+  all === 0 ? '–' : percent(rejected / all),
+  all === 0 ? 'there was nothing to judge' : `${count(rejected)} of ${count(all)}, not counted elsewhere`,
+)}
 </div>
 `;
+}
+
+function answeredInWords({ answered, unanswered }: AnswerTimes): string {
+  if (answered + unanswered === 0) return 'there was nothing to answer';
+  if (answered === 0) return `nobody answered any of ${count(unanswered)}`;
+  return `median of ${count(answered)}; ${count(unanswered)} not answered`;
 }
 
 function charts({ days, incidents, watch }: Figures, calendar: Calendar): Content {

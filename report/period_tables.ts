@@ -13,9 +13,14 @@ const LONG = 15;
 /** Under so many watched hours a rate is chance. */
 const RATE_HOURS = 10;
 
+/** Or nobody looked then: its zeros are no figures. */
+export function isOnRecord({ watch, incidents }: Figures['before']): boolean {
+  return watch.watchedMs + watch.unwatchedMs + incidents.incidents + incidents.rejected > 0;
+}
+
 export function trend({ incidents, watch, before, kind, partial }: Figures, calendar: Calendar): Html {
   const was = before.incidents;
-  const known = before.watch.watchedMs + before.watch.unwatchedMs + was.incidents + was.rejected > 0;
+  const known = isOnRecord(before);
   const row = (name: string, now: number, then: number): Content[] =>
     known ? [name, count(now), count(then), change(now, then)] : [name, count(now), '–', ''];
   const rateNow = rate(incidents.incidents, watch.watchedMs);
@@ -73,7 +78,7 @@ export function rules({ incidents, before }: Figures): Html {
           severityMark(severity),
           count(n),
           bar(n, most),
-          count(was.get(`${rule} ${severity}`) ?? 0),
+          isOnRecord(before) ? count(was.get(`${rule} ${severity}`) ?? 0) : '–',
           count(rejected),
         ]),
     ),
@@ -99,7 +104,7 @@ export function severities({ incidents, before }: Figures): Html {
         count(incidents.bySeverity[severity]),
         bar(incidents.bySeverity[severity], most),
         percent(incidents.incidents === 0 ? null : incidents.bySeverity[severity] / incidents.incidents),
-        count(before.incidents.bySeverity[severity]),
+        isOnRecord(before) ? count(before.incidents.bySeverity[severity]) : '–',
       ]),
     ),
   );
