@@ -23,7 +23,7 @@ export function heatFigures(figures: readonly HeatFigure[], hottest: number): Ht
   return section(
     'heat',
     'Where in the picture',
-    html`<p class="soft intro">Where people stood when incidents were at their peak: 1 <span class="ramp" role="img" aria-label="from dark violet over orange to pale yellow"></span> ${count(Math.max(1, Math.round(hottest)))} about the same place. Over a picture of the camera in grey.</p>`,
+    html`<p class="soft intro">Where people stood when incidents were at their peak: from 1 incident <span class="ramp" role="img" aria-label="from dark violet over orange to pale yellow"></span> to ${count(Math.max(1, Math.round(hottest)))} about the same place. Over a picture of the camera in grey.</p>`,
     html`<div class="three">${figures.map(({ map, picture, hasBackdrop }) => {
       const busiest = busiestPart(map);
       const most = busiest ? `most (${count(busiest.incidents)}) in the ${busiest.part} of the picture` : '';

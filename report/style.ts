@@ -91,7 +91,19 @@ figcaption .soft { font-size: .83rem; }
 code { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .9em; overflow-wrap: anywhere; }
 ul.plain { list-style: none; display: grid; gap: .35rem; font-size: .9rem; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+/* A shadow at the edge beyond which a table goes on. */
+@media screen {
+  .scroll {
+    --shadow: color-mix(in srgb, var(--edge) 50%, transparent);
+    background:
+      linear-gradient(90deg, var(--panel) 40%, transparent) 0 0 / 2rem 100% no-repeat local,
+      linear-gradient(270deg, var(--panel) 40%, transparent) 100% 0 / 2rem 100% no-repeat local,
+      linear-gradient(90deg, var(--shadow), transparent) 0 0 / .5rem 100% no-repeat scroll,
+      linear-gradient(270deg, var(--shadow), transparent) 100% 0 / .5rem 100% no-repeat scroll;
+  }
+}
 @media screen and (max-width: 30rem) {
+  .bar { display: none; }
   main { padding: .8rem; gap: 1.4rem; }
   th, td { padding: .3rem .35rem; }
   .columns { gap: 1px; }
