@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Counters } from '../ingest/counters.ts';
 import { FramePublisher } from '../ingest/publish.ts';
 import { OtlpCollector } from '../test/services/otlp.ts';
@@ -128,8 +128,14 @@ describe('carried', () => {
 
 describe('exported', () => {
   const tracers: ExportingTracer[] = [];
+  let collector: OtlpCollector;
+  beforeEach(async () => {
+    vi.stubEnv('TRACING_UNIT_TEST', 'secret value');
+    collector = await OtlpCollector.start();
+  });
   afterEach(async () => {
     await Promise.all(tracers.splice(0).map((tracer) => tracer.stop()));
+    await collector.stop();
     vi.unstubAllEnvs();
   });
 
@@ -161,8 +167,6 @@ describe('exported', () => {
   };
 
   it('stands at the collector when the tracer has stopped', async () => {
-    vi.stubEnv('TRACING_UNIT_TEST', 'secret value');
-    await using collector = await OtlpCollector.start();
     const tracer = exporting(`${collector.endpoint}/`);
     finished(tracer);
     await tracer.stop();
@@ -174,8 +178,6 @@ describe('exported', () => {
   });
 
   it('is dropped where the collector refuses: counted, and said once', async () => {
-    vi.stubEnv('TRACING_UNIT_TEST', 'secret value');
-    await using collector = await OtlpCollector.start();
     collector.status = 400;
     const { metrics, dropped } = counting();
     const warn = vi.fn();
@@ -189,8 +191,6 @@ describe('exported', () => {
   });
 
   it('is bounded while the collector hangs, and stopping does not wait for it', async () => {
-    vi.stubEnv('TRACING_UNIT_TEST', 'secret value');
-    await using collector = await OtlpCollector.start();
     collector.hanging = true;
     const { metrics, dropped } = counting();
     const tracer = exporting(collector.endpoint, metrics);
@@ -202,8 +202,6 @@ describe('exported', () => {
   });
 
   it('is nothing where what was carried cannot be read', async () => {
-    vi.stubEnv('TRACING_UNIT_TEST', 'secret value');
-    await using collector = await OtlpCollector.start();
     const tracer = exporting(collector.endpoint);
     const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
     for (const junk of ['{', '1', '["ingest"]', '['.repeat(2_000)]) {

@@ -77,7 +77,11 @@ export class OtlpCollector implements AsyncDisposable {
     return `http://127.0.0.1:${address.port}`;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async stop(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }
