@@ -10,6 +10,7 @@ import { cameraSchema, defaultsSchema } from './schema_camera.ts';
 import { evidenceSchema } from './schema_evidence.ts';
 import { ruleSchema, scheduleSchema, severity } from './schema_rules.ts';
 import { stateSchema } from './schema_state.ts';
+import { tracingSchema } from './schema_tracing.ts';
 import { isHttpUrl, urlHoldsSecret } from './urls.ts';
 
 const webhook = z
@@ -142,6 +143,7 @@ export const siteSchema = z
       .prefault({})
       .describe('Prometheus metrics.')
       .meta(restarts('up')),
+    tracing: tracingSchema.optional(),
     media: z
       .strictObject({
         bind: bind

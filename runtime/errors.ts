@@ -342,6 +342,12 @@ export const ERRORS = Object.freeze({
     'banksman tries again for 24 hours, then dead-letters the message.',
   ),
 
+  TRACE_EXPORT_FAILED: spec(
+    true,
+    'traces cannot be delivered to the collector',
+    'Check tracing.endpoint and tracing.headers; what was not delivered is dropped, and nothing else waits for it.',
+  ),
+
   // processes
   DATA_DIR_LOCKED: spec(
     false,

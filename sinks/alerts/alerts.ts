@@ -16,6 +16,7 @@ import { messageBody } from './message.ts';
 import { Mutes } from './mutes.ts';
 import { Outbox } from './outbox.ts';
 import { type Entered, type Entry, placeOf } from './outbox_enter.ts';
+import { AlertTraces } from './traces.ts';
 
 export interface AlertsSinkOptions {
   webhooks: readonly WebhookConfig[];
@@ -46,6 +47,7 @@ export class AlertsSink implements Component {
   readonly #outbox: Outbox;
   readonly #mutes: Mutes;
   readonly #trouble: Trouble;
+  readonly #traces: AlertTraces;
   readonly #stopping = new AbortController();
   #channels = new Map<string, Channel>();
   #now: () => number = () => 0;
@@ -63,6 +65,7 @@ export class AlertsSink implements Component {
     this.#outbox = new Outbox(deps.dataDir, { maxPending: options.maxPending ?? 10_000 });
     this.#mutes = new Mutes({ ...deps, onError: options.onError });
     this.#trouble = new Trouble(log, 'the outbox of alerts');
+    this.#traces = new AlertTraces(deps);
   }
 
   async start(): Promise<void> {
@@ -71,6 +74,7 @@ export class AlertsSink implements Component {
     // Wall time of the start carried on by a clock that never steps.
     const origin = clock.now() - clock.monotonic();
     this.#now = () => Math.round(origin + clock.monotonic());
+    const traces = this.#traces;
     const common = { outbox: this.#outbox, clock, metrics, log, now: this.#now, retry: this.#retry };
 
     this.#producer = bus.producer();
@@ -79,7 +83,7 @@ export class AlertsSink implements Component {
     this.#channels = new Map(
       webhooks.map((webhook) => [
         webhook.id,
-        new Channel(webhook, { ...common, version, memory, onGivenUp: () => letters.notify() }),
+        new Channel(webhook, { ...common, version, memory, traces, onGivenUp: () => letters.notify() }),
       ]),
     );
     // Mutes and rules are known before the first incident is judged by them.
@@ -121,6 +125,7 @@ export class AlertsSink implements Component {
       return delivery.ack();
     }
     const { key, partition, offset } = delivery;
+    const trace = this.#traces.follow(delivery.headers);
     const { memory } = this.#options;
     const entry: Entry = {
       recalled: (await memory?.recall(incident.id, placeOf(incident))) ?? new Map(),
@@ -138,6 +143,7 @@ export class AlertsSink implements Component {
       if (decisions) await memory.remember(incident.id, placeOf(incident), decisions);
     }
     delivery.ack();
+    if (trace) this.#traces.entered(trace, incident);
     for (const one of entered) this.#entered(one);
   }
 

@@ -10,6 +10,7 @@ import type { AlertMemory } from './memory.ts';
 import { signature } from './message.ts';
 import type { Outbox, Waiting } from './outbox.ts';
 import { type Outcome, post } from './post.ts';
+import type { AlertTraces } from './traces.ts';
 
 export interface ChannelDeps {
   outbox: Outbox;
@@ -22,6 +23,7 @@ export interface ChannelDeps {
   retry: BackoffOptions;
   /** What other sinks have delivered. */
   memory: AlertMemory | null;
+  traces: AlertTraces;
   /** A message was given up: its letter has to be written. */
   onGivenUp: () => void;
 }
@@ -118,6 +120,7 @@ export class Channel {
         await this.#persist(() => outbox.sent(seq, now()));
         await memory?.delivered(channel, key);
         metrics.inc('alerts_sent_total', { channel });
+        this.#deps.traces.delivered(channel, key);
         metrics.observe('stage_seconds', Math.max(0, now() - waiting.capturedMs) / 1000, { stage: 'alerts' });
         return 0;
       case 'refused':
