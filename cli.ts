@@ -6,6 +6,7 @@ import { evidenceCommands } from './cli/commands/evidence.ts';
 import { lookCommands } from './cli/commands/look.ts';
 import { modelsCommands } from './cli/commands/models.ts';
 import { example } from './cli/commands/parts.ts';
+import { reportCommand } from './cli/commands/report.ts';
 import { runCommands } from './cli/commands/run.ts';
 import { simulateCommand } from './cli/commands/simulate.ts';
 import { siteCommands } from './cli/commands/site.ts';
@@ -34,6 +35,7 @@ export const program = new Command('banksman')
 runCommands(program);
 siteCommands(program);
 lookCommands(program);
+reportCommand(program);
 topicsCommands(program);
 modelsCommands(program);
 tokensCommands(program);

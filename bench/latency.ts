@@ -16,7 +16,7 @@ import { parseMessage } from '../runtime/messages/schemas.ts';
 import type { Incident } from '../runtime/messages/types.ts';
 import { type RtspServer, startRtspServer } from '../simulator/rtsp/server.ts';
 import { readStrip } from '../simulator/rtsp/strip.ts';
-import { ONE_BY_ONE } from '../test/data.ts';
+import { VISITOR } from '../test/data.ts';
 import { residentBytes } from '../test/processes.ts';
 import { Up } from '../test/system/up.ts';
 import { until } from '../test/wait.ts';
@@ -46,10 +46,7 @@ export async function measureLatency(openings: number): Promise<LatencyReport> {
         path: PATH,
         source: {
           kind: 'file',
-          scenes: {
-            empty: [{ file: ONE_BY_ONE, fromS: 0, toS: 5 }],
-            person: [{ file: ONE_BY_ONE, fromS: 30, toS: 34 }],
-          },
+          scenes: VISITOR,
           scene: 'empty',
           paint: true,
           encode: { width: 1280, height: 720, fps: 10, keyInt: 10, bitrateKbps: 2000 },

@@ -37,7 +37,7 @@ export function withOwnMetrics(
     open: config.metrics.open,
     fleetToken: config.fleet.token,
     clock,
-    collect: async () => [await metrics.registry.getMetricsAsJSON()],
+    collect: async () => [await Array.fromAsync(metrics.slices())],
     ready: () => ready,
   });
   const mark: Component = {

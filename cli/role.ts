@@ -137,7 +137,7 @@ export async function runRoleCommand(
       name,
       log,
       components: withOwnMetrics(components, { ...context, config: active.config }),
-      metricsAsJson: () => metrics.registry.getMetricsAsJSON(),
+      metrics: () => metrics.slices(),
       ...(addresses ? { addresses } : {}),
     });
     stopReporting();

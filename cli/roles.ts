@@ -8,6 +8,7 @@ import { NOT_FOR_LONG } from './cameras.ts';
 import { knownModels, manifestsNamedIn } from './models.ts';
 import { unknownName } from './names.ts';
 import { type Role, type RoleContext, runRoleCommand } from './role.ts';
+import { traced } from './traced.ts';
 import { VERSION } from './version.ts';
 
 export type RoleCommandName = 'ingest' | 'process' | 'sink' | 'console';
@@ -30,14 +31,16 @@ async function ingest(context: RoleContext): Promise<Role> {
   const agentId = `${hostname()}-${randomBytes(3).toString('hex')}`;
   // Over Kafka there may be agents on other machines.
   const alone = context.supervised && busAddress.type === 'local';
-  return { components: [new IngestAgent({ bus, busAddress, site, log, metrics, clock, dataDir, agentId, alone })] };
+  const sampleRatio = context.active.config.tracing?.sample_ratio ?? null;
+  const own = { agentId, alone, sampleRatio };
+  return { components: [new IngestAgent({ bus, busAddress, site, log, metrics, clock, dataDir, ...own })] };
 }
 
 async function processors(context: RoleContext, names?: string[]): Promise<Role> {
   const { createProcessors, PROCESSORS } = await import('../processors/registry.ts');
   const { detect, models } = context.active.config;
-  return {
-    components: await createProcessors(context, known(names, PROCESSORS), {
+  const components = await traced(context, (deps) =>
+    createProcessors(deps, known(names, PROCESSORS), {
       detect: {
         models,
         workers: detect.workers,
@@ -48,7 +51,8 @@ async function processors(context: RoleContext, names?: string[]): Promise<Role>
       cleanup: { onError: context.fail },
       incidents: { onError: context.fail },
     }),
-  };
+  );
+  return { components };
 }
 
 async function sinks(context: RoleContext, names?: string[]): Promise<Role> {
@@ -56,19 +60,17 @@ async function sinks(context: RoleContext, names?: string[]): Promise<Role> {
   const { evidence, state, alerts } = context.active.config;
   const wanted = known(names, SINKS);
   const watchers = wanted.includes('state') ? (await import('./fleet_watchers.ts')).fleetWatchers(context) : [];
-  return {
-    components: [
-      ...watchers,
-      ...(await createSinks(context, wanted, {
-        objects: evidence,
-        state,
-        retention: evidence.retention,
-        alerts,
-        version: VERSION,
-        onError: context.fail,
-      })),
-    ],
-  };
+  const components = await traced(context, (deps) =>
+    createSinks(deps, wanted, {
+      objects: evidence,
+      state,
+      retention: evidence.retention,
+      alerts,
+      version: VERSION,
+      onError: context.fail,
+    }),
+  );
+  return { components: [...watchers, ...components] };
 }
 
 async function console_(context: RoleContext, _names: string[] | undefined, siteFile: string): Promise<Role> {

@@ -11,6 +11,7 @@ import { cameraSchema, defaultsSchema } from './schema_camera.ts';
 import { evidenceSchema } from './schema_evidence.ts';
 import { ruleSchema, scheduleSchema } from './schema_rules.ts';
 import { stateSchema } from './schema_state.ts';
+import { tracingSchema } from './schema_tracing.ts';
 
 const count = z.number().int().min(1);
 
@@ -111,6 +112,7 @@ export const siteSchema = z
       .prefault({})
       .describe('Prometheus metrics.')
       .meta(restarts('up')),
+    tracing: tracingSchema.optional(),
     media: z
       .strictObject({
         bind: bind

@@ -3,6 +3,7 @@ import type { KafkaSettings } from '../runtime/bus/kafka/settings.ts';
 import type { CameraRecord, RuleRecord, SecretRef } from '../runtime/messages/types.ts';
 import type { ObjectsOptions } from '../runtime/stores/objects/open.ts';
 import type { StateOptions } from '../runtime/stores/state/open.ts';
+import type { TracingOptions } from '../runtime/tracing.ts';
 import type { Bind } from './formats.ts';
 import type { SiteFile } from './schema.ts';
 import type { BusFile } from './schema_bus.ts';
@@ -62,6 +63,8 @@ export interface SiteConfig {
   fleet: { token: SecretRef | null };
   console: ConsoleConfig;
   metrics: { bind: Bind; open: boolean };
+  /** Null: off. */
+  tracing: TracingOptions | null;
   media: { bind: Bind; advertise: string | null };
 }
 
@@ -82,6 +85,7 @@ export function resolveSite(file: SiteFile): SiteConfig {
     rules: rules.map((rule) => resolveRule(rule, resolved, schedules)),
     schedules,
     fleet: { token: credential(fleet.token, fleet.token_file) },
+    tracing: sections.tracing ?? null,
     console: {
       ...page,
       accounts: credential(page.accounts?.tokens, page.accounts?.file),

@@ -48,6 +48,8 @@ export interface IngestAgentOptions {
   preflightTimeoutMs?: number;
   /** A camera process that says nothing for longer is ended. Default HEARTBEAT_LIMIT_MS. */
   heartbeatLimitMs?: number;
+  /** Of traces: the share that is sampled. Default null: there are none. */
+  sampleRatio?: number | null;
   /** How long it waits at its end until others have its cameras. Default 5000. */
   handOverMs?: number;
 }
@@ -300,6 +302,7 @@ export class IngestAgent implements Component {
       starts: this.#starts,
       preflightTimeoutMs: this.#options.preflightTimeoutMs ?? 5_000,
       heartbeatLimitMs: this.#options.heartbeatLimitMs ?? HEARTBEAT_LIMIT_MS,
+      sampleRatio: this.#options.sampleRatio ?? null,
     });
     this.#cameras.set(camera, { runner, reporter, epoch, configuredAt });
     runner.start(delayMs);

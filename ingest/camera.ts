@@ -10,6 +10,7 @@ import { asError, BanksmanError, type ErrorCode } from '../runtime/errors.ts';
 import { rememberCompiled } from '../runtime/lean.ts';
 import { createLogger } from '../runtime/log.ts';
 import { cameraKey, TOPICS } from '../runtime/messages/topics.ts';
+import { CarryingTracer, noTracer } from '../runtime/tracing.ts';
 import { readAttention } from './attention.ts';
 import { Counters } from './counters.ts';
 import {
@@ -58,7 +59,7 @@ async function leave(code: number, end?: { reason: ErrorCode; detail: string }):
 }
 
 async function begin(message: ConfigureMessage): Promise<void> {
-  const { camera, credentials, epoch, lastRunId } = message;
+  const { camera, credentials, epoch, lastRunId, sampleRatio } = message;
   const clientId = `banksman-camera-${camera.camera}`;
   bus = await openBus(message.busAddress, { clientId, log, onLost: () => void leave(1) });
   // Told to leave meanwhile: a pipeline that plays now would hang the exit.
@@ -78,6 +79,7 @@ async function begin(message: ConfigureMessage): Promise<void> {
     decoder: new H264Decoder({ lumaWidth: LUMA_WIDTH, lumaHeight: LUMA_HEIGHT }),
     publisher,
     counters,
+    tracer: sampleRatio === null ? noTracer : new CarryingTracer(systemClock, sampleRatio),
     onEnd: (reason, detail) => void leave(0, { reason, detail }),
     onState: () => sayStatus(),
   });

@@ -31,6 +31,8 @@ export interface RunnerOptions {
   random: () => number;
   preflightTimeoutMs: number;
   heartbeatLimitMs: number;
+  /** Of traces; null: none. */
+  sampleRatio: number | null;
 }
 
 interface Session {
@@ -272,10 +274,11 @@ export class CameraRunner {
   }
 
   #configureMessage({ plan, credentials }: Session): ConfigureMessage {
-    const { epoch, agent, reporter } = this.#options;
+    const { epoch, agent, reporter, sampleRatio } = this.#options;
     const busAddress = lean(this.#options.busAddress);
     const lastRunId = reporter.lastRunId;
-    return { type: 'configure', camera: this.#record, epoch, agent, busAddress, session: plan, credentials, lastRunId };
+    const own = { epoch, agent, busAddress, sampleRatio };
+    return { type: 'configure', camera: this.#record, ...own, session: plan, credentials, lastRunId };
   }
 
   #restart(): void {

@@ -33,6 +33,8 @@ export interface ConfigureMessage {
   credentials: Credentials | null;
   /** Run id of the session before, so that the new one sorts after it; see `nextRunId`. */
   lastRunId: string | null;
+  /** Share of the traces that are sampled; null: no traces. */
+  sampleRatio: number | null;
 }
 
 export interface Credentials {

@@ -2,6 +2,7 @@ import type { Producer } from '../runtime/bus/types.ts';
 import { encodeFrameHeaders, encodeJson } from '../runtime/messages/codec.ts';
 import { cameraKey, TOPICS } from '../runtime/messages/topics.ts';
 import type { FrameMeta, Observation } from '../runtime/messages/types.ts';
+import type { StageTrace } from '../runtime/tracing.ts';
 import type { Counters } from './counters.ts';
 
 /** Frames on their way to the bus; a bus that is slower sheds frames, it does not fill this process. */
@@ -25,14 +26,16 @@ export class FramePublisher {
     return this.#frames < MAX_FRAMES_UNDER_WAY;
   }
 
-  frame(meta: FrameMeta, jpegs: readonly Buffer[]): void {
+  frame(meta: FrameMeta, jpegs: readonly Buffer[], trace?: StageTrace): void {
     const [only] = jpegs;
     const value = jpegs.length === 1 && only ? only : Buffer.concat(jpegs);
     const key = cameraKey(meta.site, meta.camera);
+    const headers = encodeFrameHeaders(meta);
+    if (trace) Object.assign(headers, trace.headers);
     this.#counters.add('frames_published_total', 1, { purpose: meta.purpose });
     this.#frames += 1;
     this.#send(
-      this.#producer.send(TOPICS.frames.name, { key, headers: encodeFrameHeaders(meta), value }).finally(() => {
+      this.#producer.send(TOPICS.frames.name, { key, headers, value }).finally(() => {
         this.#frames -= 1;
       }),
     );

@@ -2,6 +2,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { BanksmanError, type ErrorCode } from '../runtime/errors.ts';
 import type { CameraRecord, CameraState, FrameMeta, ObservationKind, Purpose } from '../runtime/messages/types.ts';
 import { toTimestamp } from '../runtime/time.ts';
+import { noTracer, type StageTrace, type Tracer } from '../runtime/tracing.ts';
 import { CaptureClock } from './capture_time.ts';
 import type { Counters } from './counters.ts';
 import { PictureEncoder, type PictureFormat } from './encode.ts';
@@ -41,6 +42,8 @@ export interface SessionDeps {
   decoder: Decoder;
   publisher: FramePublisher;
   counters: Counters;
+  /** Default: none. */
+  tracer?: Tracer;
   /** The session is over; called once. */
   onEnd: (reason: ErrorCode, detail: string) => void;
   onState: () => void;
@@ -269,7 +272,7 @@ export class CameraSession {
 
   /** @returns false where the picture had to be shed before it got a number. */
   async #sample(purpose: Purpose): Promise<boolean> {
-    const { publisher, counters, decoder } = this.#deps;
+    const { publisher, counters, decoder, tracer = noTracer } = this.#deps;
     if (this.#encodingCount >= MAX_ENCODING || !publisher.hasRoom) {
       counters.shed(publisher.hasRoom ? 'encoder_busy' : 'bus_slow', purpose);
       return false;
@@ -283,11 +286,12 @@ export class CameraSession {
     // Numbered now, so that an observation after this names it; what fails later is a gap, counted as shed.
     this.#seq += 1;
     const place = { seq: this.#seq, runId: this.#runId };
+    const trace = tracer.begin();
     // The newest picture, which may be one further than the luma that asked for it.
     this.#observer.published(picture.stamp.timeMs);
     this.#encodingCount += 1;
     this.#encoding = this.#encoding
-      .then(() => this.#encode(picture, purpose, place))
+      .then(() => this.#encode(picture, purpose, place, trace))
       .catch(() => counters.shed('encoder_failed', purpose))
       .finally(() => {
         picture.release();
@@ -296,7 +300,12 @@ export class CameraSession {
     return true;
   }
 
-  async #encode(picture: RawPicture, purpose: Purpose, place: { seq: number; runId: string }): Promise<void> {
+  async #encode(
+    picture: RawPicture,
+    purpose: Purpose,
+    place: { seq: number; runId: string },
+    trace: StageTrace | undefined,
+  ): Promise<void> {
     this.#reconfigure?.();
     this.#reconfigure = null;
     const encoded = this.#format && (await this.#encoder.encode(picture.data, this.#format));
@@ -317,7 +326,10 @@ export class CameraSession {
       regions: encoded.regions,
       parts: encoded.jpegs.map((jpeg) => jpeg.length),
     };
-    this.#deps.publisher.frame(meta, encoded.jpegs);
+    trace?.part('decode', receiveMs, trace.startMs);
+    trace?.part('encode', trace.startMs);
+    trace?.end('ingest', { 'banksman.purpose': purpose }, receiveMs);
+    this.#deps.publisher.frame(meta, encoded.jpegs, trace);
   }
 
   #passed(kind: ObservationKind, reason: string | null, timeMs: number): void {

@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Component } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import type { Tracer } from '../runtime/tracing.ts';
 import type { CleanupOptions } from './cleanup/cleanup.ts';
 import type { DetectOptions } from './detect/detect.ts';
 import type { IncidentsOptions } from './incidents/incidents.ts';
@@ -14,6 +15,8 @@ export interface ProcessorDeps {
   metrics: Metrics;
   clock: Clock;
   dataDir: string;
+  /** Default: none. */
+  tracer?: Tracer;
 }
 
 export interface ProcessorsOptions {

@@ -325,6 +325,16 @@ export const ERRORS = Object.freeze({
     'the frame of an incident is no longer retained',
     'The record says so; look at the bounds of frames.v1 if it repeats.',
   ),
+  CHROMIUM_MISSING: spec(
+    false,
+    'no Chromium on this machine makes the PDF; the HTML file is there',
+    'apt-get install chromium, or set BANKSMAN_CHROMIUM to one; or open the HTML file in any browser and print it.',
+  ),
+  CHROMIUM_FAILED: spec(
+    false,
+    'Chromium made no PDF; the HTML file is there',
+    'Try again, or open the HTML file in any browser and print it.',
+  ),
   ALERT_REFUSED: spec(
     false,
     'the receiver refused the message',
@@ -334,6 +344,12 @@ export const ERRORS = Object.freeze({
     true,
     'the receiver could not be reached or failed',
     'banksman tries again for 24 hours, then dead-letters the message; banksman alerts redeliver sends it again.',
+  ),
+
+  TRACE_EXPORT_FAILED: spec(
+    true,
+    'traces cannot be delivered to the collector',
+    'Check tracing.endpoint and tracing.headers; what was not delivered is dropped, and nothing else waits for it.',
   ),
 
   // processes

@@ -137,6 +137,7 @@ export const METRICS = Object.freeze({
     'severity',
   ),
   certificate_end_timestamp_seconds: gauge('When a certificate that banksman shows ends.', 'certificate'),
+  trace_spans_dropped_total: counter('Spans of traces that were not exported, by reason.', 'reason'),
   http_requests_total: counter('Requests to the console.', 'route', 'status'),
 });
 

@@ -1,4 +1,6 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type Slice, slicesOf } from './exposition.ts';
 import { type Labels, METRICS, type MetricName, type Metrics } from './metrics.ts';
 
 export const METRIC_PREFIX = 'banksman_';
@@ -25,6 +27,16 @@ export class PrometheusMetrics implements Metrics {
 
   remove(name: MetricName, labels: Labels): void {
     this.#metrics.get(name)?.remove(labels);
+  }
+
+  /** All of it as text; the event loop turns between two slices. */
+  async *slices(): AsyncGenerator<Slice> {
+    for (const metric of this.#metrics.values()) {
+      for (const slice of slicesOf(await metric.get())) {
+        yield slice;
+        await turn();
+      }
+    }
   }
 
   #get(name: MetricName): Counter | Gauge | Histogram {

@@ -1,3 +1,4 @@
+import type { Slice } from './exposition.ts';
 import { rememberCompiled } from './lean.ts';
 import { type Component, startAll, stopAll } from './lifecycle.ts';
 import type { Logger } from './log.ts';
@@ -6,11 +7,13 @@ import type { Logger } from './log.ts';
 export type RoleToSupervisor =
   | { type: 'ready'; addresses: Record<string, string> }
   | { type: 'failed'; code: string; message: string; where?: string }
-  /** Answer to `metrics`: the registry as prom-client's JSON. */
-  | { type: 'metrics'; id: number; metrics: unknown };
+  /** Answers to `metrics`, one after another; null is the last. */
+  | { type: 'metrics'; id: number; slice: Slice | null }
+  /** Answer to `ping`. */
+  | { type: 'pong'; id: number };
 
-/** `metrics` is the heartbeat as well: a role whose event loop does not answer is hung. */
-export type SupervisorToRole = { type: 'stop' } | { type: 'metrics'; id: number };
+/** `ping` is the heartbeat: a role whose event loop does not answer is hung. */
+export type SupervisorToRole = { type: 'stop' } | { type: 'metrics'; id: number } | { type: 'ping'; id: number };
 
 export interface RoleOptions {
   name: string;
@@ -18,7 +21,7 @@ export interface RoleOptions {
   /** In starting order; stopped in reverse. */
   components: readonly Component[];
   /** Rendered on demand for the supervisor. */
-  metricsAsJson: () => Promise<unknown>;
+  metrics: () => AsyncIterable<Slice>;
   /** Addresses that the role listens on, for people: `console: http://127.0.0.1:8080`. */
   addresses?: () => Record<string, string>;
   stopDeadlineMs?: number;
@@ -33,6 +36,10 @@ export async function runRole(options: RoleOptions): Promise<number> {
   const say = (message: RoleToSupervisor): void => {
     if (process.connected) process.send?.(message);
   };
+  const sayMetrics = async (id: number): Promise<void> => {
+    for await (const slice of options.metrics()) say({ type: 'metrics', id, slice });
+    say({ type: 'metrics', id, slice: null });
+  };
 
   const stopAsked = new Promise<string>((resolve) => {
     process.once('SIGTERM', () => resolve('SIGTERM'));
@@ -43,9 +50,8 @@ export async function runRole(options: RoleOptions): Promise<number> {
     process.once('disconnect', () => resolve('supervisor gone'));
     process.on('message', (message: SupervisorToRole) => {
       if (message.type === 'stop') resolve('supervisor');
-      else if (message.type === 'metrics') {
-        void options.metricsAsJson().then((metrics) => say({ type: 'metrics', id: message.id, metrics }));
-      }
+      else if (message.type === 'ping') say({ type: 'pong', id: message.id });
+      else void sayMetrics(message.id);
     });
   });
 

@@ -2,6 +2,7 @@ import type { Bus } from '../runtime/bus/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import type { Tracer } from '../runtime/tracing.ts';
 
 /** What every sink is given. */
 export interface SinkDeps {
@@ -11,4 +12,6 @@ export interface SinkDeps {
   metrics: Metrics;
   clock: Clock;
   dataDir: string;
+  /** Default: none. */
+  tracer?: Tracer;
 }

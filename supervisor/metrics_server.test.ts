@@ -27,7 +27,7 @@ async function start(options: Partial<MetricsServerOptions>): Promise<string> {
     open: false,
     fleetToken: null,
     clock: systemClock,
-    collect: async () => [await metrics.registry.getMetricsAsJSON()],
+    collect: async () => [await Array.fromAsync(metrics.slices())],
     ready: () => true,
     ...options,
   });

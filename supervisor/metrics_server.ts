@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { MetricObjectWithValues, MetricValue } from 'prom-client';
-import { AggregatorRegistry, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import { isLoopback } from '../config/formats.ts';
 import { FleetGuard } from '../runtime/access/fleet_guard.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BanksmanError } from '../runtime/errors.ts';
+import { exposition, type Slice } from '../runtime/exposition.ts';
 import type { Component } from '../runtime/lifecycle.ts';
 import type { SecretRef } from '../runtime/messages/types.ts';
 
@@ -15,8 +15,8 @@ export interface MetricsServerOptions {
   /** Beyond loopback and not open: what a scraper must show. */
   fleetToken: SecretRef | null;
   clock: Clock;
-  /** Registries as prom-client's JSON, one a process. */
-  collect: () => Promise<MetricObjectWithValues<MetricValue<string>>[][]>;
+  /** Of each process, what it has. */
+  collect: () => Promise<Slice[][]>;
   ready: () => boolean;
 }
 
@@ -73,20 +73,35 @@ export class MetricsServer implements Component {
     try {
       if (path === '/metrics') {
         if (this.#guard && !(await this.#guard.admits(request, response))) return;
-        const text = await this.#render();
-        response.writeHead(200, { 'content-type': Registry.PROMETHEUS_CONTENT_TYPE }).end(text);
+        const processes = await this.#options.collect();
+        response.writeHead(200, { 'content-type': Registry.PROMETHEUS_CONTENT_TYPE });
+        // Not pipeline: where the scraper has gone there is nothing to tell anybody.
+        for await (const text of exposition(processes)) {
+          if (response.destroyed) return;
+          if (!response.write(text)) await drained(response);
+        }
+        response.end();
       } else if (path === '/healthz') response.writeHead(200).end('ok\n');
       else if (path === '/readyz') {
         const ready = this.#options.ready();
         response.writeHead(ready ? 200 : 503).end(ready ? 'ready\n' : 'not ready\n');
       } else response.writeHead(404).end('see /metrics, /healthz, /readyz\n');
     } catch {
-      response.writeHead(500).end();
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500).end();
     }
   }
+}
 
-  async #render(): Promise<string> {
-    const merged = AggregatorRegistry.aggregate(await this.#options.collect());
-    return merged.metrics();
-  }
+/** Resolves when it takes more, or is gone. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    response.on('drain', done);
+    response.on('close', done);
+  });
 }

@@ -74,7 +74,7 @@ describe('a role', () => {
     await scripted('fine').start();
     const pid = pidOf();
     expect([role.ready, role.addresses, changes]).toEqual([true, { flag: 'flag 0' }, [true]]);
-    expect(await role.metrics(10_000)).toEqual([{ name: 'answered', pid }]);
+    expect(await role.metrics(10_000)).toMatchObject([{ name: 'answered', text: `${pid}` }]);
     expect(await role.stop(30_000)).toBe(true);
     expect([isAlive(pid), role.ready, role.pid, changes, restarts]).toEqual([
       false,
@@ -114,7 +114,7 @@ describe('a role', () => {
     const second = await nextAfter(first);
     expect(second).not.toBe(first);
     expect(role.addresses).toEqual({ flag: 'flag 1' });
-    expect(await role.metrics(10_000)).toEqual([{ name: 'answered', pid: second }]);
+    expect(await role.metrics(10_000)).toMatchObject([{ name: 'answered', text: `${second}` }]);
     expect([changes, restarts]).toEqual([[true, false, true], 1]);
     expect(said('role ended')).toMatchObject([{ code: 'ROLE_FAILED', role: 'sink', why: 'SIGKILL' }]);
   });

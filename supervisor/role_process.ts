@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { asError, BanksmanError, isErrorCode } from '../runtime/errors.ts';
+import type { Slice } from '../runtime/exposition.ts';
 import { LEAN_ARGS, leanEnv } from '../runtime/lean.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -48,7 +49,7 @@ export class RoleProcess {
   #exited: Promise<void> = Promise.resolve();
   #addresses: Record<string, string> = {};
   #ids = 0;
-  readonly #asked = new Map<number, (metrics: unknown) => void>();
+  readonly #asked = new Map<number, { slices: Slice[]; settle: (answered: boolean) => void }>();
   #restartTimer: NodeJS.Timeout | undefined;
 
   constructor(options: RoleProcessOptions) {
@@ -104,9 +105,14 @@ export class RoleProcess {
     this.#child?.kill('SIGKILL');
   }
 
-  /** The role's registry as prom-client's JSON; undefined when it does not answer within `timeoutMs`. */
-  metrics(timeoutMs: number): Promise<unknown> {
+  /** What the role counts; undefined when it does not answer within `timeoutMs`. */
+  metrics(timeoutMs: number): Promise<Slice[] | undefined> {
+    return this.#ask('metrics', timeoutMs);
+  }
+
+  #ask(type: 'metrics' | 'ping', timeoutMs: number): Promise<Slice[] | undefined> {
     if (!this.#ready) return Promise.resolve(undefined);
+    const slices: Slice[] = [];
     this.#ids += 1;
     const id = this.#ids;
     return new Promise((resolve) => {
@@ -114,11 +120,13 @@ export class RoleProcess {
         this.#asked.delete(id);
         resolve(undefined);
       }, timeoutMs);
-      this.#asked.set(id, (metrics) => {
+      const settle = (answered: boolean): void => {
+        this.#asked.delete(id);
         clearTimeout(timer);
-        resolve(metrics);
-      });
-      this.#send({ type: 'metrics', id });
+        resolve(answered ? slices : undefined);
+      };
+      this.#asked.set(id, { slices, settle });
+      this.#send({ type, id });
     });
   }
 
@@ -159,18 +167,16 @@ export class RoleProcess {
             message: message.message,
             ...(message.where === undefined ? {} : { where: message.where }),
           });
-        } else {
-          this.#asked.get(message.id)?.(message.metrics);
-          this.#asked.delete(message.id);
-        }
+        } else if (message.type === 'metrics' && message.slice) {
+          this.#asked.get(message.id)?.slices.push(message.slice);
+        } else this.#asked.get(message.id)?.settle(true);
       });
       this.#exited = new Promise((exited) => {
         const ended = (how: string): void => {
           clearInterval(watchdog);
           this.#ready = false;
           this.#child = undefined;
-          for (const answer of this.#asked.values()) answer(undefined);
-          this.#asked.clear();
+          for (const { settle } of this.#asked.values()) settle(false);
           this.#changed(false);
           exited();
           reject(failure ?? new BanksmanError('ROLE_FAILED', { where: this.role, message: `ended with ${how}` }));
@@ -236,7 +242,7 @@ export class RoleProcess {
         return;
       }
       missed += 1;
-      void this.metrics(everyMs).then((answer) => {
+      void this.#ask('ping', everyMs).then((answer) => {
         if (answer !== undefined) missed = 0;
       });
     }, everyMs);

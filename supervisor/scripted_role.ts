@@ -31,7 +31,9 @@ if (behaviour === 'refused') {
     name: behaviour,
     log: silentLogger,
     components: [component],
-    metricsAsJson: async () => [{ name: 'answered', pid: process.pid }],
+    metrics: async function* () {
+      yield { name: 'answered', head: '', text: `${process.pid}` };
+    },
     addresses: () => ({ flag: process.env['BANKSMAN_TEST_FLAG'] ?? '' }),
     stopDeadlineMs: 60_000,
   });

@@ -1,6 +1,5 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { MetricObjectWithValues, MetricValue } from 'prom-client';
 import { compileSite, publishSite } from '../config/compile.ts';
 import { diffSites, type SiteDiff } from '../config/diff.ts';
 import type { LoadedSite } from '../config/load.ts';
@@ -10,6 +9,7 @@ import { LocalBusServer } from '../runtime/bus/local/server.ts';
 import { openBus } from '../runtime/bus/open.ts';
 import type { Bus } from '../runtime/bus/types.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Slice } from '../runtime/exposition.ts';
 import { AgentClocks } from '../runtime/fleet/clocks.ts';
 import type { Logger } from '../runtime/log.ts';
 import { reportProcess } from '../runtime/process_metrics.ts';
@@ -225,7 +225,7 @@ export class Supervisor {
     return { ...this.#options.roleCommand(role), env: { BANKSMAN_ACTIVE_CONFIG: this.#activePath() } };
   }
 
-  async #collect(): Promise<MetricObjectWithValues<MetricValue<string>>[][]> {
+  async #collect(): Promise<Slice[][]> {
     const lag = await this.bus.lag();
     const byGroup = new Map<string, { group: string; topic: string; lag: number }>();
     for (const { group, topic, lag: records } of lag) {
@@ -237,7 +237,7 @@ export class Supervisor {
       this.metrics.set('bus_lag_records', records, { group, topic });
     }
     const answers = await Promise.all([...this.#roles.values()].map((role) => role.metrics(2_000)));
-    const own = await this.metrics.registry.getMetricsAsJSON();
-    return [own, ...answers.filter((answer) => Array.isArray(answer))];
+    const own = await Array.fromAsync(this.metrics.slices());
+    return [own, ...answers.filter((answer) => answer !== undefined)];
   }
 }

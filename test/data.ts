@@ -8,5 +8,10 @@ export const TEST_DATA = resolve(process.env['BANKSMAN_TEST_DATA'] ?? join(impor
 export const HAS_TEST_DATA = existsSync(join(TEST_DATA, 'models'));
 
 export const ONE_BY_ONE = join(TEST_DATA, 'video/intel_one-by-one-person-detection.mp4');
+/** Of a doorway, by turns: nobody, somebody. */
+export const VISITOR = {
+  empty: [{ file: ONE_BY_ONE, fromS: 0, toS: 5 }],
+  person: [{ file: ONE_BY_ONE, fromS: 30, toS: 34 }],
+};
 export const VTEST = join(TEST_DATA, 'video/vtest.avi');
 export const YOLOX_NANO = join(TEST_DATA, 'models/yolox_nano_416x416.onnx');

@@ -9,11 +9,11 @@ import type { BusAt } from './engine.ts';
 /** A broker of its own, with the product's topics under a prefix a measurement. */
 export class BenchCluster {
   readonly server = new KafkaServer();
-  readonly #partitions: number;
+  readonly partitions: number;
   #number = 0;
 
   constructor(partitions: number) {
-    this.#partitions = partitions;
+    this.partitions = partitions;
   }
 
   async start(): Promise<this> {
@@ -25,7 +25,7 @@ export class BenchCluster {
     const prefix = `b${this.#number++}.`;
     const options: KafkaOptions = { brokers: [this.server.address], client: 'platformatic', prefix, clientId: 'bench' };
     const admin = new TopicAdmin(options);
-    const wishes = { partitions: this.#partitions, replication: 1, framesMs: 300_000, framesBytes: 2_000_000_000 };
+    const wishes = { partitions: this.partitions, replication: 1, framesMs: 300_000, framesBytes: 2_000_000_000 };
     await admin.apply(await admin.plan(wantedTopics(prefix, wishes)));
     await admin.close();
     return prefix;

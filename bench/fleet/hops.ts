@@ -1,5 +1,5 @@
 import { startRtspServer } from '../../simulator/rtsp/server.ts';
-import { ONE_BY_ONE } from '../../test/data.ts';
+import { VISITOR } from '../../test/data.ts';
 import { cpuSeconds, family, processes, residentBytes } from '../../test/processes.ts';
 import type { KafkaServer } from '../../test/services/kafka.ts';
 import { RedisServer } from '../../test/services/redis.ts';
@@ -8,17 +8,20 @@ import { onKafka } from '../../test/system/on_kafka.ts';
 import { type SiteObject, Up } from '../../test/system/up.ts';
 import { BusWatch, metricSum } from '../../test/system/watch_bus.ts';
 import { until } from '../../test/wait.ts';
+import { sleep } from './summary.ts';
 
 const CAMERAS = ['a', 'b', 'c', 'd'];
 const SETTLE_MS = 15_000;
+const SCENES = { still: 'still picture', empty: 'empty scene', person: 'somebody there' };
 const TOPICS = ['frames.v1', 'observations.v1', 'detections.v1', 'tracks.v1', 'incidents.v1', 'coverage.v1'];
 
 /** Figures by name: of a camera, but for memory, which is of a process. */
 export type Hops = Record<string, number>;
 
 /**
- * What a camera costs at each hop of the whole system on Kafka, Redis and S3: first of an empty scene, whose film
- * starts anew every five seconds and moves for that, then while somebody walks about, looked at five times a second.
+ * What a camera costs at each hop of the whole system on Kafka, Redis and S3: first of a still picture, then of an empty
+ * scene, whose film starts anew every five seconds and moves for that, then while somebody walks about, looked at five
+ * times a second.
  */
 export async function measureHops(kafka: KafkaServer, ms: number): Promise<Hops> {
   await using parts = new AsyncDisposableStack();
@@ -27,7 +30,7 @@ export async function measureHops(kafka: KafkaServer, ms: number): Promise<Hops>
   const [redis, s3] = await Promise.all([new RedisServer().start(), S3Server.start()]);
   parts.defer(() => redis.stop());
   parts.defer(() => s3.stop());
-  const { bus, address, makeTopics } = onKafka(kafka, 4);
+  const { bus, address, makeTopics } = onKafka(kafka);
   const site: SiteObject = {
     bus,
     state: { store: 'redis', redis: { url: redis.url } },
@@ -53,14 +56,13 @@ export async function measureHops(kafka: KafkaServer, ms: number): Promise<Hops>
   });
   const pids = { ...pidsOf(up), kafka: [kafka.pid], redis: redisPids(redis.port) };
   const found: Hops = {};
-  for (const scene of ['empty', 'person'] as const) {
+  for (const [scene, what] of Object.entries(SCENES)) {
     for (const camera of CAMERAS) await rtsp.scene(`/${camera}`, scene);
     await sleep(SETTLE_MS);
     for (const topic of TOPICS) bytes.set(topic, 0);
     const before = cost(pids);
     await sleep(ms);
     const after = cost(pids);
-    const what = scene === 'empty' ? 'empty scene' : 'somebody there';
     const perCamera = CAMERAS.length * (ms / 1_000);
     for (const [name, { cpu, mb }] of Object.entries(after)) {
       found[`${what}: ${name}, ms of CPU a second and camera`] = ((cpu - (before[name]?.cpu ?? 0)) * 1_000) / perCamera;
@@ -72,12 +74,9 @@ export async function measureHops(kafka: KafkaServer, ms: number): Promise<Hops>
 }
 
 function stream(camera: string) {
-  const scenes = {
-    empty: [{ file: ONE_BY_ONE, fromS: 0, toS: 5 }],
-    person: [{ file: ONE_BY_ONE, fromS: 30, toS: 34 }],
-  };
+  const scenes = { still: [{ pattern: 'smpte75', seconds: 120 }], ...VISITOR };
   const encode = { width: 1280, height: 720, fps: 25, keyInt: 50, bitrateKbps: 2000 };
-  return { path: `/${camera}`, source: { kind: 'file' as const, scenes, scene: 'empty' as const, encode } };
+  return { path: `/${camera}`, source: { kind: 'file' as const, scenes, scene: 'empty', encode } };
 }
 
 function pidsOf(up: Up): Record<string, number[]> {
@@ -104,5 +103,3 @@ function cost(pids: Record<string, number[]>): Record<string, { cpu: number; mb:
     }),
   );
 }
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -10,6 +10,9 @@ import { cameraKey } from '../../runtime/messages/topics.ts';
 import type { BusAt } from './engine.ts';
 import type { ProcessorReport, ProcessorTask } from './processor.ts';
 
+/** All that a `process` runs. */
+export const ALL: ProcessorName[] = ['detect', 'cleanup', 'incidents'];
+
 /** A replica of `process` with a stand-in for the detector. */
 export class Replica {
   #reports: Exclude<ProcessorReport, { ready: true }>[] = [];

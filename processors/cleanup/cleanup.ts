@@ -11,6 +11,7 @@ import { cameraKey, TOPICS } from '../../runtime/messages/topics.ts';
 import type { CameraAttention, CameraRecord } from '../../runtime/messages/types.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { fromTimestamp, toTimestamp } from '../../runtime/time.ts';
+import { noTracer, type StageTrace, type Tracer } from '../../runtime/tracing.ts';
 import { lastReadable } from '../last_readable.ts';
 import { applyEntry, starve } from './apply.ts';
 import { announce } from './attention.ts';
@@ -28,6 +29,8 @@ export interface CleanupDeps {
   log: Logger;
   metrics: Metrics;
   clock: Clock;
+  /** Default: none. */
+  tracer?: Tracer;
 }
 
 export interface CleanupOptions {
@@ -153,23 +156,27 @@ export class CleanupProcessor implements Component {
       delivery.ack();
       return;
     }
-    const now = this.#deps.clock.monotonic();
+    const { clock, tracer = noTracer } = this.#deps;
+    const now = clock.monotonic();
     const merged = merge(lane.state.merge, entry, now);
     lane.state.merge = merged.state;
     lane.took(delivery, this.#cameras.get(cameraKey(site, camera))?.configHash ?? '');
     if (merged.dropped === null) Object.assign(lane, { heardAt: now, heardTo: timeOf(entry), starvedAt: null });
     else this.#deps.metrics.inc('records_stale_total', { reason: merged.dropped });
     if (merged.missing > 0) this.#countMissing(merged.missing);
-    this.#apply(lane, merged.ready);
+    this.#apply(lane, merged.ready, tracer.follow(delivery.headers));
     if (lane.unacknowledged === MAX_UNACKNOWLEDGED) void lane.commit().catch((error: unknown) => this.#fail(error));
   }
 
-  #apply(lane: Lane, entries: readonly Entry[]): void {
+  /** @param trace of the detections among them: there is one record of these at most. */
+  #apply(lane: Lane, entries: readonly Entry[], trace?: StageTrace): void {
     const { clock, metrics } = this.#deps;
     const { site, camera } = lane.state;
     for (const entry of entries) {
       const tracks = applyEntry(lane.state, entry, this.#cameras.get(cameraKey(site, camera)));
-      lane.publish(tracks);
+      const own = entry.type === 'detections' ? trace : undefined;
+      own?.end(PROCESSOR, { 'banksman.tracks': tracks.tracks.length });
+      lane.publish(tracks, own?.headers);
       for (const [reason, count] of Object.entries(tracks.rejected)) {
         metrics.inc('detections_rejected_total', { reason }, count);
       }

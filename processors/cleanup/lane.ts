@@ -2,6 +2,7 @@ import type { Delivery, Producer } from '../../runtime/bus/types.ts';
 import { encodeJson } from '../../runtime/messages/codec.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
 import type { ProcessorState, Tracks } from '../../runtime/messages/types.ts';
+import type { Headers } from '../../runtime/tracing.ts';
 import type { CameraState } from './state.ts';
 
 export const PROCESSOR = 'cleanup';
@@ -61,9 +62,9 @@ export class Lane {
   }
 
   /** Goes out at once; a failure shows at the next commit. */
-  publish(tracks: Tracks): void {
+  publish(tracks: Tracks, headers?: Headers): void {
     const key = cameraKey(this.state.site, this.state.camera);
-    const sent = this.#producer.send('tracks.v1', { key, value: encodeJson(tracks) });
+    const sent = this.#producer.send('tracks.v1', { key, headers, value: encodeJson(tracks) });
     sent.catch(() => undefined);
     this.#sent.push(sent);
     this.#dirty = true;

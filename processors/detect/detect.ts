@@ -12,6 +12,7 @@ import { cameraKey } from '../../runtime/messages/topics.ts';
 import type { FrameMeta } from '../../runtime/messages/types.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { fromTimestamp } from '../../runtime/time.ts';
+import { noTracer, type StageTrace, type Tracer } from '../../runtime/tracing.ts';
 import { CameraModels } from './camera_models.ts';
 import { DetectorPool } from './pool.ts';
 import type { LookResult } from './protocol.ts';
@@ -26,6 +27,8 @@ export interface DetectDeps {
   metrics: Metrics;
   clock: Clock;
   dataDir: string;
+  /** Default: none. */
+  tracer?: Tracer;
 }
 
 export interface DetectOptions {
@@ -68,6 +71,7 @@ interface Work {
   readonly meta: FrameMeta;
   readonly delivery: Delivery;
   readonly model: string;
+  readonly trace: StageTrace | undefined;
 }
 type Outgoing = Entry<Work, LookResult>;
 
@@ -81,6 +85,7 @@ export class DetectProcessor implements Component {
   readonly #options: DetectOptions;
   readonly #scheduler: Scheduler<Work, LookResult>;
   readonly #clocks: AgentClocks;
+  readonly #tracer: Tracer;
   #models: CameraModels | undefined;
   #pool: DetectorPool | undefined;
   #producer: Producer | undefined;
@@ -95,6 +100,7 @@ export class DetectProcessor implements Component {
     this.#deps = deps;
     this.#options = options;
     this.#clocks = new AgentClocks(deps);
+    this.#tracer = deps.tracer ?? noTracer;
     this.#scheduler = new Scheduler({
       maxFrameAgeMs: options.maxFrameAgeMs ?? 2_000,
       maxCameras: MAX_CAMERAS,
@@ -178,7 +184,8 @@ export class DetectProcessor implements Component {
     const camera = cameraKey(meta.site, meta.camera);
     // By this machine's clock: how old a frame is must not depend on how the clock of its agent is set.
     const captureMs = fromTimestamp(meta.captureTime) - this.#clocks.offsetMs(meta.camera);
-    const payload = { meta, delivery, model: this.#models?.modelOf(camera) ?? '' };
+    const trace = this.#tracer.follow(delivery.headers);
+    const payload = { meta, delivery, model: this.#models?.modelOf(camera) ?? '', trace };
     const now = this.#deps.clock.now();
     const refused = this.#scheduler.offer({ camera, epoch, runId, seq, purpose, captureMs, payload }, now);
     if (refused) {
@@ -203,8 +210,10 @@ export class DetectProcessor implements Component {
   }
 
   async #look(entry: Outgoing): Promise<void> {
-    const { meta, delivery, model } = entry.payload;
-    const { metrics } = this.#deps;
+    const { meta, delivery, model, trace } = entry.payload;
+    const { metrics, clock } = this.#deps;
+    const takenMs = trace ? clock.now() : 0;
+    trace?.part('queue', trace.startMs, takenMs);
     const pool = this.#pool;
     try {
       if (!pool?.sha256(model)) {
@@ -226,12 +235,13 @@ export class DetectProcessor implements Component {
       if (code === 'FRAME_UNREADABLE') this.#sayUnreadable(entry, asError(thrown).message);
       this.#scheduler.settle(entry, { shed: SHED_BY_CODE[code] ?? 'detector_failed' });
     } finally {
+      trace?.part('inference', takenMs);
       this.#pump();
     }
   }
 
   #publish({ camera, purpose, captureMs, outcome, payload }: Outgoing): void {
-    const { meta, delivery, model } = payload;
+    const { meta, delivery, model, trace } = payload;
     const { metrics, clock } = this.#deps;
     if (!outcome) return;
     const manifest = this.#models?.manifest(model);
@@ -241,8 +251,13 @@ export class DetectProcessor implements Component {
     const boxes = looked ? toDetections(outcome.result.boxes, manifest?.labels ?? []) : [];
     for (const box of boxes) metrics.inc('detections_total', { class: box.class });
     const record = toRecord(meta, delivery, ref, looked ? { boxes } : outcome);
+    trace?.end('detect', {
+      'banksman.model': model,
+      ...(looked ? { 'banksman.boxes': boxes.length, 'banksman.batch_size': 1 } : { 'banksman.shed': outcome.shed }),
+    });
     this.#publisher?.publish({
       key: camera,
+      headers: trace?.headers,
       value: encodeJson(record),
       onDurable: () => {
         delivery.ack();

@@ -3,10 +3,12 @@ import type { Producer } from '../../runtime/bus/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { asError, BanksmanError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
+import type { Headers } from '../../runtime/tracing.ts';
 
 export interface OutgoingRecord {
   readonly key: string;
   readonly value: Buffer;
+  readonly headers?: Headers | undefined;
   /** Called when the bus has it durably. */
   readonly onDurable: () => void;
 }
@@ -67,8 +69,8 @@ export class OrderedPublisher {
     let rest = records;
     while (rest.length > 0) {
       const results = await Promise.allSettled(
-        rest.map(async ({ key, value, onDurable }) => {
-          await this.#producer.send(this.#topic, { key, value });
+        rest.map(async ({ key, value, headers, onDurable }) => {
+          await this.#producer.send(this.#topic, { key, headers, value });
           onDurable();
         }),
       );

@@ -10,12 +10,14 @@ import { cameraKey, TOPICS } from '../../runtime/messages/topics.ts';
 import type { Incident, Tracks } from '../../runtime/messages/types.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { fromTimestamp } from '../../runtime/time.ts';
+import { noTracer, type Tracer } from '../../runtime/tracing.ts';
 import { lastReadable } from '../last_readable.ts';
 import { Configuration } from './configuration.ts';
 import { IncidentCounts } from './counts.ts';
 import { apply, type CameraRules, DEFAULT_LOST_S, openIncidents, reconcile } from './engine.ts';
 import { Lane, PROCESSOR, readState } from './lane.ts';
 import { newCameraState } from './state.ts';
+import { finishRecord, traceTransitions } from './traced.ts';
 
 /** Records applied and not acknowledged before a commit is due ahead of time. */
 const MAX_UNACKNOWLEDGED = 400;
@@ -26,6 +28,8 @@ export interface IncidentsDeps {
   log: Logger;
   metrics: Metrics;
   clock: Clock;
+  /** Default: none. */
+  tracer?: Tracer;
 }
 
 export interface IncidentsOptions {
@@ -85,7 +89,7 @@ export class IncidentsProcessor implements Component {
   }
 
   async #handle(delivery: Delivery): Promise<void> {
-    const { clock, metrics } = this.#deps;
+    const { clock, metrics, tracer = noTracer } = this.#deps;
     const running = this.#running;
     // Not acknowledged: whoever takes over applies it.
     if (!running) return;
@@ -105,15 +109,18 @@ export class IncidentsProcessor implements Component {
     }
     const lane = this.#laneOf(record, delivery.partition, running.producer, config);
     if (delivery.offset <= lane.covered) return delivery.ack();
+    const trace = tracer.follow(delivery.headers);
     const { incidents, coverage, dropped } = apply(lane.state, record, config);
     lane.applied(delivery, config.camera.configHash);
     if (dropped !== null) return metrics.inc('records_stale_total', { reason: dropped });
-    lane.decided(incidents);
+    const transitions = traceTransitions(tracer, trace, incidents);
+    lane.decided(incidents, transitions);
     lane.publishCoverage(coverage);
     if (incidents.length > 0) {
       await lane.commit();
       this.#count(incidents, record);
     } else if (lane.unacknowledged >= MAX_UNACKNOWLEDGED) await lane.commit();
+    finishRecord(tracer, trace, transitions, record);
     if (record.kind === 'looked') {
       metrics.observe('stage_seconds', secondsSince(record.to, clock), { stage: PROCESSOR });
     }

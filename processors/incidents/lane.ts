@@ -3,7 +3,9 @@ import { encodeJson } from '../../runtime/messages/codec.ts';
 import { parseMessage } from '../../runtime/messages/schemas.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
 import type { Coverage, Incident, ProcessorState } from '../../runtime/messages/types.ts';
+import type { Headers } from '../../runtime/tracing.ts';
 import { type CameraState, STATE_VERSION } from './state.ts';
+import type { TransitionTraces } from './traced.ts';
 
 export const PROCESSOR = 'incidents';
 
@@ -40,6 +42,8 @@ export class Lane {
   #dirty = false;
   #committing: Promise<void> = Promise.resolve();
   #removed = false;
+  /** Of transitions in the outbox; not in the snapshot: after a crash they go out without. */
+  #links: Map<Incident, Headers> | undefined;
 
   constructor(producer: Producer, partition: number, state: CameraState, covered: number) {
     this.#producer = producer;
@@ -66,8 +70,12 @@ export class Lane {
   }
 
   /** Transitions that `commit` will publish. */
-  decided(incidents: readonly Incident[]): void {
+  decided(incidents: readonly Incident[], traces?: TransitionTraces): void {
     if (incidents.length === 0) return;
+    for (const [incident, { link }] of traces ?? []) {
+      this.#links ??= new Map();
+      this.#links.set(incident, link);
+    }
     this.state.outbox.push(...incidents);
     this.#dirty = true;
   }
@@ -117,8 +125,12 @@ export class Lane {
     await this.#producer.send('processor-state.v1', { key: this.#key, value: encodeJson(snapshot) });
     const key = cameraKey(site, camera);
     await Promise.all(
-      outbox.map((incident) => this.#producer.send('incidents.v1', { key, value: encodeJson(incident) })),
+      outbox.map((incident) => {
+        const headers = this.#links?.get(incident);
+        return this.#producer.send('incidents.v1', { key, headers, value: encodeJson(incident) });
+      }),
     );
+    for (const incident of outbox) this.#links?.delete(incident);
     this.state.outbox.splice(0, count);
     // So that the next snapshot lets go of them.
     if (count > 0) this.#dirty = true;

@@ -97,6 +97,14 @@ export function busCompliance(name: string, makeBus: () => Promise<BusFixture>):
         expect(await bus.read('tracks.v1', at.partition, at.offset + 1)).toBeUndefined();
       });
 
+      it('reads messages of several partitions at once', async () => {
+        const keys = [0, 1, 2, 3].map((partition) => keysOf('frames.v1', partition, 1)[0] ?? '');
+        const value = Buffer.alloc(50_000, 'banksman');
+        const sent = await Promise.all(keys.map((key) => producer.send('frames.v1', { key, value })));
+        const read = await Promise.all(sent.map(({ partition, offset }) => bus.read('frames.v1', partition, offset)));
+        expect(read.map((message) => message?.key)).toEqual(keys);
+      });
+
       it('keeps frames within their bound, oldest first, and goes on counting', async () => {
         const bound = fixture.framesMaxBytes;
         if (bound === undefined) return;

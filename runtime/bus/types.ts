@@ -6,7 +6,7 @@
 export interface OutgoingMessage {
   /** Decides the partition: murmur2 of its UTF-8 bytes, masked to 31 bits, modulo partitions. */
   key: string;
-  headers?: Readonly<Record<string, string>>;
+  headers?: Readonly<Record<string, string>> | undefined;
   /** Null removes the key from a compacted topic. */
   value: Buffer | null;
 }

@@ -1,4 +1,5 @@
 import type { Furniture } from '../world/furniture.ts';
+import type { Point } from '../world/types.ts';
 import { Mesh, rgb } from './mesh.ts';
 import { hash2, noise2 } from './noise.ts';
 import { LEAVES, shade, WOOD } from './props.ts';
@@ -7,11 +8,13 @@ const TWIGS = 420;
 /** A middle, which is the first corner of all its triangles, and five points about it. */
 export const TWIG_VERTICES = 6;
 const TWIG_TRIANGLES = 5;
+/** Twigs that face away from the camera more than this, a cosine, are hidden by others. */
+const BEHIND = -0.3;
 
 /** A tree at rest, seen from both sides of its leaves. */
 export function addTree(mesh: Mesh, item: Furniture, seed: number): void {
   addTrunk(mesh, item, 0, seed);
-  addCrown(mesh, item, seed, true);
+  addCrown(mesh, item, seed, null);
 }
 
 function addTrunk(mesh: Mesh, item: Furniture, gust: number, seed: number): void {
@@ -25,29 +28,47 @@ function addTrunk(mesh: Mesh, item: Furniture, gust: number, seed: number): void
   mesh.finish();
 }
 
-/** Returns the heights of its twigs over that of the tree. */
-function addCrown(mesh: Mesh, item: Furniture, seed: number, isDouble: boolean): Float64Array {
+/** Where twigs are on the crown, as angle about the trunk and sine of the height. */
+interface TwigAt {
+  index: number;
+  u: number;
+  v: number;
+}
+
+/**
+ * @param from who looks: twigs that hang behind the crown are left out, those in front come first, of one side only.
+ * Null: all, from both sides.
+ * @returns the heights of its twigs over that of the tree.
+ */
+function addCrown(mesh: Mesh, item: Furniture, seed: number, from: Point | null): Float64Array {
   const own = stand(mesh, item, seed);
   const r = item.size.lengthM / 2;
   const h = item.size.heightM;
   const hue = hash2(own, 1, 9);
   const crownZ = h * 0.62;
   const crownH = h * 0.38;
-  const heights = new Float64Array(TWIGS);
-  for (let i = 0; i < TWIGS; i++) {
-    const u = hash2(i, own, 1) * 2 * Math.PI;
-    const v = 2 * hash2(i, own, 2) - 1;
+  const twigs = Array.from({ length: TWIGS }, (_, index): TwigAt => {
+    return { index, u: hash2(index, own, 1) * 2 * Math.PI, v: 2 * hash2(index, own, 2) - 1 };
+  });
+  const shown = from === null ? twigs : inFront(twigs, item.at, from, own);
+  return Float64Array.from(shown, ({ index: i, u, v }) => {
     const flat = Math.sqrt(1 - v * v);
     const lump = 0.72 + 0.38 * noise2(Math.cos(u) * 1.9 + own, v * 2.2 + Math.sin(u) * 1.9, 5);
     const deep = lump * (0.45 + 0.55 * Math.sqrt(hash2(i, own, 3)));
     const z = crownZ + v * deep * crownH;
-    heights[i] = z / h;
     const size = 0.26 + 0.2 * hash2(i, own, 4);
     const light = 0.62 + 0.42 * deep + 0.2 * v + 0.18 * (hash2(i, own, 5) - 0.5);
     mesh.pen(shade(rgb(70 + 34 * hue, 106 + 10 * hue, 46), light), LEAVES);
-    addTwig(mesh, Math.cos(u) * flat * deep * r, Math.sin(u) * flat * deep * r, z, size, u, v, i, isDouble);
-  }
-  return heights;
+    addTwig(mesh, Math.cos(u) * flat * deep * r, Math.sin(u) * flat * deep * r, z, size, u, v, i, from === null);
+    return z / h;
+  });
+}
+
+/** What is drawn behind other leaves costs as much as what is seen. */
+function inFront(twigs: TwigAt[], at: Point, from: Point, turned: number): TwigAt[] {
+  const towards = Math.atan2(from.y - at.y, from.x - at.x) - turned;
+  const facing = ({ u, v }: TwigAt): number => Math.cos(u - towards) * Math.sqrt(1 - v * v);
+  return twigs.filter((twig) => facing(twig) > BEHIND).sort((a, b) => facing(b) - facing(a));
 }
 
 /** Leaves on a twig: five triangles about a point, bulging away from the tree. */
@@ -99,10 +120,11 @@ export class WindyTree {
   readonly #restX: Float32Array;
   readonly #restY: Float32Array;
 
-  constructor(item: Furniture, seed: number) {
+  /** @param from where the camera is. */
+  constructor(item: Furniture, seed: number, from: Point) {
     this.#item = item;
     this.#seed = seed;
-    this.#heights = addCrown(this.crown, item, seed, false);
+    this.#heights = addCrown(this.crown, item, seed, from);
     this.#own = stand(this.crown, item, seed);
     this.#restX = this.crown.x.slice();
     this.#restY = this.crown.y.slice();
@@ -116,7 +138,7 @@ export class WindyTree {
     const c = Math.cos(own);
     const s = Math.sin(own);
     const { x, y } = this.crown;
-    for (let i = 0, v = 0; i < TWIGS; i++) {
+    for (let i = 0, v = 0; i < this.#heights.length; i++) {
       const give = gust * (this.#heights[i] as number) + sway * 0.035 * Math.sin(t * (4 + (i % 7)) + i);
       const dx = give * (c - 0.4 * s);
       const dy = give * (s + 0.4 * c);

@@ -93,7 +93,9 @@ export class Wind {
     const view = this.#view;
     const mesh = this.#mesh.clear();
     if (item.kind === 'tree') {
-      const tree = this.#trees.get(item) ?? new WindyTree(item, this.#seed);
+      const tree =
+        this.#trees.get(item) ??
+        new WindyTree(item, this.#seed, { x: view.position[0] as number, y: view.position[1] as number });
       this.#trees.set(item, tree);
       tree.blow(sway, t, mesh);
       view.project(tree.crown);

@@ -21,6 +21,7 @@ import { Mutes } from './mutes.ts';
 import { Outbox } from './outbox.ts';
 import { type Entered, type Entry, placeOf } from './outbox_enter.ts';
 import type { Pictures } from './pictures.ts';
+import { AlertTraces } from './traces.ts';
 
 export interface AlertsSinkOptions {
   webhooks: readonly WebhookConfig[];
@@ -61,6 +62,7 @@ export class AlertsSink implements Component {
   readonly #acknowledgements = new Acknowledgements();
   readonly #mutes: Mutes;
   readonly #trouble: Trouble;
+  readonly #traces: AlertTraces;
   readonly #stopping = new AbortController();
   #channels = new Map<string, Channel>();
   #now: () => number = () => 0;
@@ -81,6 +83,7 @@ export class AlertsSink implements Component {
     const onFeedback = (feedback: Feedback): void => this.#acknowledgements.take(feedback);
     this.#mutes = new Mutes({ ...deps, onError: options.onError, onFeedback });
     this.#trouble = new Trouble(log, 'the outbox of alerts');
+    this.#traces = new AlertTraces(deps);
   }
 
   async start(): Promise<void> {
@@ -89,6 +92,7 @@ export class AlertsSink implements Component {
     // Wall time of the start carried on by a clock that never steps.
     const origin = clock.now() - clock.monotonic();
     this.#now = () => Math.round(origin + clock.monotonic());
+    const traces = this.#traces;
     const common = { outbox: this.#outbox, clock, metrics, log, now: this.#now, retry: this.#retry };
 
     this.#producer = bus.producer();
@@ -97,7 +101,7 @@ export class AlertsSink implements Component {
     const letters = this.#letters;
     const deps: ChannelDeps = {
       ...common,
-      ...{ version, memory, consoleUrl, pictures },
+      ...{ version, memory, traces, consoleUrl, pictures },
       onGivenUp: () => letters.notify(),
       silenced: (incident) => this.#mutes.silence({ ...incident, updatedAt: toTimestamp(this.#now()) }),
       acknowledged: (incident) => this.#acknowledgements.has(incident),
@@ -158,6 +162,7 @@ export class AlertsSink implements Component {
       return delivery.ack();
     }
     const { key, partition, offset } = delivery;
+    const trace = this.#traces.follow(delivery.headers);
     const { memory } = this.#options;
     const entry: Entry = {
       recalled: (await memory?.recall(incident.id, placeOf(incident))) ?? new Map(),
@@ -175,6 +180,7 @@ export class AlertsSink implements Component {
       if (decisions) await memory.remember(incident.id, placeOf(incident), decisions);
     }
     delivery.ack();
+    if (trace) this.#traces.entered(trace, incident);
     for (const one of entered) this.#entered(one);
   }
 

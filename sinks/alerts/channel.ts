@@ -14,6 +14,7 @@ import { repeatMs } from './outbox_remind.ts';
 import type { Pictures } from './pictures.ts';
 import { holds, type Policy, plan, policyOf } from './plan.ts';
 import type { Outcome } from './post.ts';
+import type { AlertTraces } from './traces.ts';
 
 export interface ChannelDeps {
   outbox: Outbox;
@@ -26,6 +27,7 @@ export interface ChannelDeps {
   retry: BackoffOptions;
   /** What other sinks have delivered. */
   memory: AlertMemory | null;
+  traces: AlertTraces;
   /** A message was given up: its letter has to be written. */
   onGivenUp: () => void;
   /** Whether a mute holds now. */
@@ -157,6 +159,7 @@ export class Channel {
         for (const row of waiting.rows) {
           await memory?.delivered(channel, row.key);
           metrics.inc('alerts_sent_total', { channel });
+          this.#deps.traces.delivered(channel, row.key);
           // What was held on purpose says nothing of how fast anything is.
           if (row.reminder || this.#holds) continue;
           metrics.observe('stage_seconds', Math.max(0, now() - row.capturedMs) / 1000, { stage: 'alerts' });

@@ -7,6 +7,7 @@ import { TOPICS } from '../../runtime/messages/topics.ts';
 import type { Incident } from '../../runtime/messages/types.ts';
 import { SpooledObjectStore } from '../../runtime/stores/objects/spooled.ts';
 import type { ObjectStore } from '../../runtime/stores/objects/types.ts';
+import { incidentAttributes } from '../../runtime/tracing.ts';
 import type { SinkDeps } from '../deps.ts';
 import { Trouble } from '../trouble.ts';
 import { ConfigArchive } from './configs.ts';
@@ -155,6 +156,7 @@ export class EvidenceSink implements Component {
       await sendDeadLetter(producer, delivery, error, this.#deps);
       return delivery.ack();
     }
+    const trace = this.#deps.tracer?.follow(delivery.headers);
     const held = await this.#hold(incident);
     const work: Work = { incident, partition: delivery.partition, held, superseded: false };
     if (held) this.#supersede(incident);
@@ -167,6 +169,8 @@ export class EvidenceSink implements Component {
         await writer.write(work);
         this.#forget(work);
         delivery.ack();
+        trace?.end('evidence');
+        if (trace) this.#deps.tracer?.finish(trace, incidentAttributes(incident));
       },
       refused: async (error) => {
         await sendDeadLetter(producer, delivery, error, this.#deps);

@@ -1,7 +1,7 @@
 import type { BusAddress } from '../../runtime/bus/open.ts';
 import type { Evidence, Incident } from '../../runtime/messages/types.ts';
 import { type RtspServer, startRtspServer } from '../../simulator/rtsp/server.ts';
-import { ONE_BY_ONE } from '../data.ts';
+import { VISITOR } from '../data.ts';
 import { until } from '../wait.ts';
 import { type SiteObject, Up } from './up.ts';
 import { BusWatch, metricSum } from './watch_bus.ts';
@@ -52,10 +52,7 @@ export class Doorway implements AsyncDisposable {
           path: '/gate',
           source: {
             kind: 'file',
-            scenes: {
-              empty: [{ file: ONE_BY_ONE, fromS: 0, toS: 5 }],
-              person: [{ file: ONE_BY_ONE, fromS: 30, toS: 34 }],
-            },
+            scenes: VISITOR,
             scene: 'empty',
             encode: { width: 640, height: 360, fps: 10, keyInt: 10, bitrateKbps: 1000 },
           },

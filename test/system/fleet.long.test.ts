@@ -2,7 +2,6 @@
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import type { KafkaSettings } from '../../runtime/bus/kafka/settings.ts';
 import type { Incident } from '../../runtime/messages/types.ts';
 import { HAS_TEST_DATA } from '../data.ts';
 import { KafkaServer } from '../services/kafka.ts';
@@ -10,6 +9,7 @@ import { RedisServer } from '../services/redis.ts';
 import { S3Server } from '../services/s3.ts';
 import { until } from '../wait.ts';
 import { Doorway } from './doorway.ts';
+import { onKafka } from './on_kafka.ts';
 import { Receiver } from './receiver.ts';
 import { banksman, type SiteObject } from './up.ts';
 import { metricSum } from './watch_bus.ts';
@@ -38,24 +38,16 @@ describe.skipIf(!HAS_TEST_DATA)('a fleet of one machine', { timeout: 300_000 }, 
 
   beforeAll(async () => {
     [s3] = await Promise.all([S3Server.start(), kafka.start(), redis.start(), ops.start()]);
-    const topics = { partitions: 4, replication: 1, frames_max_age_s: 300 };
-    const settings: KafkaSettings = {
-      brokers: [kafka.address],
-      client: 'kafkajs',
-      prefix: 'banksman.',
-      tls: null,
-      sasl: null,
-      topics: { ...topics, frames_max_bytes: 200_000_000 },
-    };
+    const { bus, address } = onKafka(kafka, { client: 'kafkajs' });
     doorway = await Doorway.start({
       site: {
-        bus: { type: 'kafka', kafka: { brokers: [kafka.address], topics: { ...topics, frames_max_bytes: '200MB' } } },
+        bus,
         state: { store: 'redis', redis: { url: redis.url } },
         evidence: { store: 's3', s3: { bucket: 'evidence', endpoint: s3.endpoint } },
         alerts: { webhooks: [{ id: 'ops', url: ops.url }] },
       },
       prepare: makeTopics,
-      bus: { type: 'kafka', kafka: settings },
+      bus: address,
       holdS: 2,
       limitMs: LONG_MS,
     });

@@ -1,14 +1,14 @@
-import type { KafkaSettings } from '../../runtime/bus/kafka/settings.ts';
 import { KafkaServer } from '../services/kafka.ts';
 import { RedisServer } from '../services/redis.ts';
 import { S3Server } from '../services/s3.ts';
 import { describeKills } from './kills.ts';
+import { onKafka } from './on_kafka.ts';
 import { banksman } from './up.ts';
 
 const kafka = new KafkaServer();
 const redis = new RedisServer();
 let s3: S3Server;
-const topics = { partitions: 4, replication: 1, frames_max_age_s: 600, frames_max_bytes: '500MB' };
+const cluster = () => onKafka(kafka, { framesMb: 500 });
 
 describeKills('Kafka, Redis and S3, killed with all that stands on them thirty times in ten minutes', {
   kills: 30,
@@ -21,7 +21,7 @@ describeKills('Kafka, Redis and S3, killed with all that stands on them thirty t
   async start() {
     [s3] = await Promise.all([S3Server.start(), kafka.start(), redis.start()]);
     return {
-      bus: { type: 'kafka', kafka: { brokers: [kafka.address], topics } },
+      bus: cluster().bus,
       state: { store: 'redis', redis: { url: redis.url } },
       evidence: { store: 's3', s3: { bucket: 'evidence', endpoint: s3.endpoint } },
     };
@@ -33,17 +33,7 @@ describeKills('Kafka, Redis and S3, killed with all that stands on them thirty t
     const { code, stderr } = await banksman(['topics', 'apply', '--yes', '-c', configPath]);
     if (code !== 0) throw new Error(`topics apply: ${stderr}`);
   },
-  bus() {
-    const settings: KafkaSettings = {
-      brokers: [kafka.address],
-      client: 'platformatic',
-      prefix: 'banksman.',
-      tls: null,
-      sasl: null,
-      topics: { ...topics, frames_max_bytes: 500_000_000 },
-    };
-    return { type: 'kafka', kafka: settings };
-  },
+  bus: () => cluster().address,
   evidenceDir: () => s3.folderOf('evidence'),
   keepsFrames: true,
 });

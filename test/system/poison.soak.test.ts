@@ -43,7 +43,7 @@ describe.skipIf(!HAS_TEST_DATA)('what nobody can read, on every topic', { timeou
 
   beforeAll(async () => {
     [s3] = await Promise.all([S3Server.start(), kafka.start(), redis.start(), ops.start()]);
-    const cluster = onKafka(kafka, PARTITIONS);
+    const cluster = onKafka(kafka, { partitions: PARTITIONS });
     doorway = await Doorway.start({
       site: {
         bus: cluster.bus,

@@ -11,7 +11,7 @@ import { openBus } from '../../runtime/bus/open.ts';
 import { silentLogger } from '../../runtime/log.ts';
 import type { CameraOwner, CameraStatus, Detections, Evidence, Incident } from '../../runtime/messages/types.ts';
 import { type FileSource, type RtspServer, startRtspServer } from '../../simulator/rtsp/server.ts';
-import { HAS_TEST_DATA, ONE_BY_ONE, YOLOX_NANO } from '../data.ts';
+import { HAS_TEST_DATA, VISITOR, YOLOX_NANO } from '../data.ts';
 import { KafkaServer } from '../services/kafka.ts';
 import { until } from '../wait.ts';
 import { onKafka } from './on_kafka.ts';
@@ -28,10 +28,7 @@ type Camera = (typeof CAMERAS)[number];
 
 const room = (): FileSource => ({
   kind: 'file',
-  scenes: {
-    empty: [{ file: ONE_BY_ONE, fromS: 0, toS: 5 }],
-    person: [{ file: ONE_BY_ONE, fromS: 30, toS: 34 }],
-  },
+  scenes: VISITOR,
   scene: 'empty',
   encode: { width: 640, height: 360, fps: 10, keyInt: 10, bitrateKbps: 1000 },
 });
@@ -70,7 +67,7 @@ describe.skipIf(!HAS_TEST_DATA)('agents whose clocks are 30 s apart', { timeout:
     const pulled = await banksman(['models', 'pull', 'yolox-nano', '--from', YOLOX_NANO], env);
     expect(pulled.code, pulled.stderr).toBe(0);
     // As many as no topic of the local bus has: whoever reads a partition must know its cameras.
-    const cluster = onKafka(kafka, 6);
+    const cluster = onKafka(kafka, { partitions: 6 });
     site = {
       bus: cluster.bus,
       detect: { workers: 1 },

@@ -24,6 +24,8 @@ interface Demand {
   readonly settled: PromiseWithResolvers<Batch>;
   /** Nobody waits for it any more. */
   dropped: boolean;
+  /** Asked for in a request of its own. */
+  alone: boolean;
 }
 
 /**
@@ -95,7 +97,7 @@ class BrokerQueue {
 
   ask(broker: Broker, request: FetchRequest, signal: AbortSignal | undefined): Promise<Batch> {
     this.#broker = broker;
-    const demand: Demand = { request, settled: Promise.withResolvers<Batch>(), dropped: false };
+    const demand: Demand = { request, settled: Promise.withResolvers<Batch>(), dropped: false, alone: false };
     this.#waiting.push(demand);
     this.#schedule();
     if (!signal) return demand.settled.promise;
@@ -128,6 +130,7 @@ class BrokerQueue {
     const demands = this.#take();
     if (demands.length === 0) return;
     this.#busy.add(free);
+    if (this.#waiting.length > 0) this.#schedule();
     void this.#poll(free, demands).finally(() => {
       this.#busy.delete(free);
       if (this.#waiting.length > 0) this.#schedule();
@@ -136,16 +139,23 @@ class BrokerQueue {
 
   /** One demand a partition: two readers of one partition are at different places. */
   #take(): Demand[] {
+    this.#waiting = this.#waiting.filter(({ dropped }) => !dropped);
+    const single = this.#waiting.findIndex(({ alone }) => alone);
+    if (single >= 0) return this.#waiting.splice(single, 1);
     const taken = new Map<string, Demand>();
     const left: Demand[] = [];
     for (const demand of this.#waiting) {
-      if (demand.dropped) continue;
       const id = `${demand.request.topic}/${demand.request.partition}`;
       if (taken.has(id)) left.push(demand);
       else taken.set(id, demand);
     }
     this.#waiting = left;
     return [...taken.values()];
+  }
+
+  #again(demand: Demand): void {
+    demand.alone = true;
+    this.#waiting.unshift(demand);
   }
 
   async #poll(poller: number, demands: readonly Demand[]): Promise<void> {
@@ -163,13 +173,22 @@ class BrokerQueue {
       const byPartition = new Map(answers.map((each) => [`${each.topic}/${each.partition}`, each]));
       for (const demand of demands) {
         const answer = byPartition.get(`${demand.request.topic}/${demand.request.partition}`);
-        if (answer) settle(demand, answer);
+        if (answer && demands.length > 1 && isLeftOut(demand.request, answer)) this.#again(demand);
+        else if (answer) settle(demand, answer);
         else demand.settled.resolve({ records: [], next: demand.request.offset });
       }
     } catch (error) {
       for (const { settled } of demands) settled.reject(asError(error));
     }
   }
+}
+
+/**
+ * Of the partitions in a request a broker sends one batch that is larger than was asked for, and of the others only
+ * what is within their bytes: perhaps nothing (KIP-74).
+ */
+function isLeftOut({ offset }: FetchRequest, { errorCode, records, next, end }: Fetched): boolean {
+  return errorCode === CODE.none && records.length === 0 && next <= offset && end > offset;
 }
 
 function settle({ request, settled }: Demand, answer: Fetched): void {

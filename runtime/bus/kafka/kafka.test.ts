@@ -12,25 +12,43 @@ let number = 0;
 beforeAll(async () => {
   await server.start();
 }, 180_000);
-afterAll(() => server[Symbol.asyncDispose]());
+afterAll(async () => {
+  await removing;
+  await (await next)?.remove();
+  await server[Symbol.asyncDispose]();
+});
 
 const WISHES = { partitions: 4, replication: 1, framesMs: 300_000, framesBytes: 100_000_000 };
 
-/** An empty bus: the topics of a prefix of its own. */
-async function makeBus(client: KafkaOptions['client']): Promise<BusFixture> {
+/** Topics of a prefix of its own. */
+async function makeTopics() {
   number += 1;
-  const options: KafkaOptions = { brokers: [server.address], client, prefix: `t${number}.`, clientId: 'test' };
-  const admin = new TopicAdmin(options);
-  const wanted = wantedTopics(options.prefix, WISHES);
+  const where = { brokers: [server.address], prefix: `t${number}.`, clientId: 'test' };
+  const admin = new TopicAdmin({ ...where, client: 'platformatic' });
+  const wanted = wantedTopics(where.prefix, WISHES);
   await admin.apply(await admin.plan(wanted));
+  const remove = async (): Promise<void> => {
+    await admin.remove(wanted.map(({ name }) => name));
+    await admin.close();
+  };
+  return { where, remove };
+}
+
+/** Made and removed while tests run: that takes as long as most of them. */
+let next: ReturnType<typeof makeTopics> | undefined;
+let removing: Promise<void> = Promise.resolve();
+
+/** An empty bus. */
+async function makeBus(client: KafkaOptions['client']): Promise<BusFixture> {
+  const { where, remove } = await (next ?? makeTopics());
+  next = makeTopics();
   return {
-    connect: () => connectKafkaBus(options),
+    connect: () => connectKafkaBus({ ...where, client }),
     crash: async (bus) => {
       if (bus instanceof SessionBus) bus.abort();
     },
     stop: async () => {
-      await admin.remove(wanted.map(({ name }) => name));
-      await admin.close();
+      removing = removing.then(remove);
     },
     failoverMs: 10_000,
   };
