@@ -83,7 +83,7 @@ function section(name: string, child: SchemaNode): string[] {
   if (!entry) {
     const lists = Object.entries(child.properties ?? {}).flatMap(([key, list]) => {
       const of = entryOf(list);
-      return of?.oneOf ? kinds(`${name}.${key}[]`, of.oneOf) : [];
+      return of?.oneOf ? kinds(`${name}.${key}[]`, of.oneOf, list['x-restart'] ?? child['x-restart']) : [];
     });
     return [table(`\`${name}\``, text, flatten('', child, child['x-restart'])), ...lists];
   }
@@ -93,10 +93,10 @@ function section(name: string, child: SchemaNode): string[] {
 }
 
 /** What can be of several types: one table each. */
-function kinds(name: string, entries: readonly SchemaNode[]): string[] {
+function kinds(name: string, entries: readonly SchemaNode[], above?: string[]): string[] {
   return entries.map((kind) => {
     const type = String(kind.properties?.['type']?.const);
-    const options = flatten('', kind).filter(({ key }) => key !== 'type');
+    const options = flatten('', kind, above).filter(({ key }) => key !== 'type');
     return table(`\`${name}\`, \`type: ${type}\``, kind.description, options);
   });
 }
