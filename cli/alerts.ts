@@ -24,6 +24,16 @@ async function channelsOf({ config: path, channel }: AlertsOptions) {
   return { config, channels };
 }
 
+/** @param reason of an outcome, see `post.ts` */
+function mendOf(reason: string): string {
+  if (reason === 'unreachable')
+    return 'Nobody takes a connection there: check host, port and TLS, and that the server runs.';
+  if (reason === 'timeout') return 'It does not answer: check the address, the firewall, and timeout_s.';
+  if (reason === 'secret') return 'Set it where this command and the sink run, and try again.';
+  if (reason === 'http_4xx') return 'It does not want this: check address, token, topic or chat of the channel.';
+  return 'See the log of the server; banksman tries such again for 24 hours.';
+}
+
 /** Sends a test over each channel from this process, with its environment. @returns 1 where one does not work. */
 export async function test(options: AlertsOptions): Promise<number> {
   const { config, channels } = await channelsOf(options);
@@ -34,14 +44,15 @@ export async function test(options: AlertsOptions): Promise<number> {
     channels.map(async (channel) => {
       const outcome = await tryOut(channel, { ...about, clock: systemClock });
       const detail = 'detail' in outcome ? outcome.detail : null;
-      return { channel: channel.id, type: channel.type, ok: outcome.kind === 'delivered', detail };
+      const mend = 'reason' in outcome ? mendOf(outcome.reason) : null;
+      return { channel: channel.id, type: channel.type, ok: outcome.kind === 'delivered', detail, mend };
     }),
   );
   if (options.json) write(JSON.stringify(results));
   else if (results.length === 0) write('there is no channel: alerts.channels and alerts.webhooks are empty');
   else {
-    for (const { channel, type, ok, detail } of results)
-      write(ok ? `ok      ${channel} (${type})` : `failed  ${channel} (${type}): ${detail}`);
+    for (const { channel, type, ok, detail, mend } of results)
+      write(ok ? `ok      ${channel} (${type})` : `failed  ${channel} (${type}): ${detail}\n          ${mend}`);
   }
   return results.every(({ ok }) => ok) ? 0 : 1;
 }
