@@ -54,11 +54,11 @@ it('test sends over each channel, and says which one does not work and why', asy
   expect((await push.taken())[0]?.text).toMatch(/^This is a test: yard reaches you over the channel push/);
   push.refuse(true);
   expect(await said(test({ config }))).toEqual({
-    text: expect.stringMatching(/failed {2}push \(ntfy\): HTTP 403/),
+    text: expect.stringMatching(/failed {2}push \(ntfy\): HTTP 403\n {10}It does not want this: check address, token/),
     code: 1,
   });
   expect(await said(test({ config, channel: 'chat', json: true }))).toEqual({
-    text: '[{"channel":"chat","type":"slack","ok":true,"detail":null}]\n',
+    text: '[{"channel":"chat","type":"slack","ok":true,"detail":null,"mend":null}]\n',
     code: 0,
   });
   await expect(test({ config, channel: 'chatt' })).rejects.toThrow(/no channel chatt/);
