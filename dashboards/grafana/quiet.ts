@@ -42,6 +42,7 @@ export const EMPTY_WHILE_QUIET = {
     'pipeline / Messages / A',
     'pipeline / Console / A',
   ],
+  'every frame was looked at': ['pipeline / Frames shed, by reason / A'],
   'there was no week before': [
     'safety / Incidents an hour, by rule / B',
     'safety / By rule and place: the last 7 days against the 7 before (table) / B',
