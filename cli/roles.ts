@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { CameraControl } from '../config/control.ts';
+import { PictureLinks } from '../runtime/access/picture_links.ts';
 import { readRefusedEdit } from '../runtime/refused_edit.ts';
 import { openEvidenceReader } from '../runtime/stores/objects/open.ts';
 import { openStateReader } from '../runtime/stores/state/open.ts';
@@ -57,7 +58,7 @@ async function processors(context: RoleContext, names?: string[]): Promise<Role>
 
 async function sinks(context: RoleContext, names?: string[]): Promise<Role> {
   const { createSinks, SINKS } = await import('../sinks/registry.ts');
-  const { evidence, state, alerts } = context.active.config;
+  const { evidence, state, alerts, fleet } = context.active.config;
   const wanted = known(names, SINKS);
   const watchers = wanted.includes('state') ? (await import('./fleet_watchers.ts')).fleetWatchers(context) : [];
   const components = await traced(context, (deps) =>
@@ -66,6 +67,7 @@ async function sinks(context: RoleContext, names?: string[]): Promise<Role> {
       state,
       retention: evidence.retention,
       alerts,
+      fleetToken: fleet.token,
       version: VERSION,
       onError: context.fail,
     }),
@@ -76,7 +78,7 @@ async function sinks(context: RoleContext, names?: string[]): Promise<Role> {
 async function console_(context: RoleContext, _names: string[] | undefined, siteFile: string): Promise<Role> {
   const { Console } = await import('../dashboards/console/console.ts');
   const { dataDir } = context;
-  const { evidence, state } = context.active.config;
+  const { evidence, state, fleet } = context.active.config;
   const objects = await openEvidenceReader(evidence, dataDir);
   const page = new Console(context, {
     ...context.active.config.console,
@@ -84,6 +86,7 @@ async function console_(context: RoleContext, _names: string[] | undefined, site
     state: await openStateReader(state, dataDir),
     objects,
     linkExpiresS: evidence.s3?.link_expires_s ?? 0,
+    pictureLinks: new PictureLinks({ dataDir, fleetToken: fleet.token, clock: context.clock }),
     evidence: () => objects.state(),
     control: new CameraControl({
       bus: context.bus,

@@ -90,7 +90,7 @@ const people = {
     .default(null),
 };
 
-const LINK = 'link: an address of it, in the bucket for a limited time or in the console.';
+const LINK = 'link: an address of it, in the bucket or at the console, that ends after `link_hours`.';
 const linked = z.enum(['none', 'link']).describe(`The picture. ${LINK}`).default('link');
 const attached = z
   .enum(['none', 'link', 'attached'])
@@ -224,7 +224,12 @@ export const alertsSchema = z
       .nullable()
       .describe('Address of the console as people reach it; links in messages begin with it.')
       .default(null),
-    link_hours: z.number().min(1).max(168).describe('How long a link to a picture in a bucket holds.').default(24),
+    link_hours: z
+      .number()
+      .min(1)
+      .max(168)
+      .describe('How long a link to a picture holds; whoever has it sees that picture.')
+      .default(24),
     heartbeat: z
       .strictObject({
         url: z

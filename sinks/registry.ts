@@ -1,5 +1,6 @@
 import type { AlertsConfig } from '../config/site_alerts.ts';
 import type { Component } from '../runtime/lifecycle.ts';
+import type { SecretRef } from '../runtime/messages/types.ts';
 import { keySegment } from '../runtime/stores/objects/keys.ts';
 import type { ObjectsOptions } from '../runtime/stores/objects/open.ts';
 import { openHeld, openStateStore, type StateOptions } from '../runtime/stores/state/open.ts';
@@ -14,6 +15,8 @@ export interface SinksOptions {
   retention: { clips_days: number; records_days: number; max_bytes: number };
   /** `alerts` of the site file. */
   alerts: AlertsConfig;
+  /** What signs links to pictures, where there is one. */
+  fleetToken: SecretRef | null;
   /** Of banksman. */
   version: string;
   /** A sink cannot go on: the role has to end. */
@@ -41,11 +44,11 @@ const MAKE = {
     const store = await openStateStore(state, deps.dataDir);
     return new StateSink(deps, { store, retentionDays: retention.records_days, onError });
   },
-  alerts: async (deps, { state, objects, alerts, version, onError }) => {
+  alerts: async (deps, { state, objects, alerts, fleetToken, version, onError }) => {
     const { AlertsSink } = await import('./alerts/alerts.ts');
     const { openPictures } = await import('./alerts/pictures.ts');
     const memory = state.redis && new (await import('./alerts/memory.ts')).AlertMemory(state.redis, deps);
-    const pictures = await openPictures(alerts, objects, deps);
+    const pictures = await openPictures(alerts, objects, { ...deps, fleetToken });
     const { webhooks, channels, heartbeat, console_url: consoleUrl } = alerts;
     return new AlertsSink(deps, { webhooks, channels, heartbeat, consoleUrl, pictures, version, memory, onError });
   },

@@ -7,6 +7,7 @@ import { streamSSE } from 'hono/streaming';
 import type { CameraControl } from '../../config/control.ts';
 import { isLoopback } from '../../config/formats.ts';
 import type { ConsoleConfig } from '../../config/site.ts';
+import type { PictureLinks } from '../../runtime/access/picture_links.ts';
 import type { Bus, Producer } from '../../runtime/bus/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { BanksmanError } from '../../runtime/errors.ts';
@@ -28,6 +29,7 @@ import { APPLY_PATH } from './fleet_api.ts';
 import { guard } from './guard.ts';
 import { Live } from './live.ts';
 import { loadPage } from './page.ts';
+import { pictureRoutes } from './pictures.ts';
 import { StoreWatch } from './store_watch.ts';
 
 export interface ConsoleDeps {
@@ -46,6 +48,8 @@ export interface ConsoleOptions extends Pick<ConsoleConfig, 'bind'>, Partial<Omi
   objects: ObjectReader;
   /** Browsers are sent to the object store by links that hold so long. Default 0: they get the bytes from here. */
   linkExpiresS?: number;
+  /** For links in messages. Default: there are none. */
+  pictureLinks?: PictureLinks;
   /** Whether evidence waits for its store. */
   evidence?: () => SpoolState;
   /** Changes cameras; none where they come from the site file alone. */
@@ -159,7 +163,7 @@ export class Console implements Component {
   #routes(): Hono<AppEnv> {
     const { site, clock, log, metrics } = this.#deps;
     const { version, state, objects, refusedEdit, hosts = [], trusted_proxies: trustedProxies = [] } = this.#options;
-    const { linkExpiresS = 0, evidence = () => NOTHING_WAITS } = this.#options;
+    const { linkExpiresS = 0, evidence = () => NOTHING_WAITS, pictureLinks } = this.#options;
     const tls = Boolean(this.#options.tls);
     const app = new Hono<AppEnv>();
     const { hasAccounts } = this.#access;
@@ -207,6 +211,7 @@ export class Console implements Component {
         refusedEdit,
       }),
     );
+    if (pictureLinks) app.route('/', pictureRoutes({ links: pictureLinks, state, objects }));
     this.#events(app);
     app.notFound((c) => c.json({ error: 'no such address; see /openapi.json' }, 404));
     app.onError((error, c) => {

@@ -202,7 +202,7 @@ describe('pictures', () => {
       presign: async () => presigned,
       close: async () => undefined,
     };
-    const pictures = new Pictures({ objects, clock, linkS: 3_600 });
+    const pictures = new Pictures({ objects, clock, linkS: 3_600, reachable: true, console: null });
     const retry = { minMs: 10, maxMs: 50 };
     const options = { webhooks: [], channels: [channel({ snapshot })], version: '1', onError: () => undefined, retry };
     sink = new AlertsSink(deps, { ...options, pictures, consoleUrl: 'https://yard.example' });

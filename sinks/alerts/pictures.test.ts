@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PictureLinks } from '../../runtime/access/picture_links.ts';
 import { FakeClock, systemClock } from '../../runtime/clock.ts';
 import { LocalObjectStore } from '../../runtime/stores/objects/local.ts';
 import { S3ObjectStore } from '../../runtime/stores/objects/s3.ts';
@@ -28,7 +29,9 @@ describe('beside evidence on this machine', () => {
     store = new LocalObjectStore(folder);
     await store.start();
     clock = new FakeClock();
-    pictures = new Pictures({ objects: store, clock, linkS: 0 });
+    const links = new PictureLinks({ dataDir: folder, fleetToken: null, clock });
+    const console = { url: 'https://yard.example/', links };
+    pictures = new Pictures({ objects: store, clock, linkS: 3_600, reachable: false, console });
   });
   afterEach(async () => {
     await pictures.close();
@@ -63,8 +66,15 @@ describe('beside evidence on this machine', () => {
     expect(clock.monotonic()).toBeGreaterThanOrEqual(5_000);
   });
 
-  it('there is no link', async () => {
-    expect(await pictures.link(incident)).toBeNull();
+  it('a link leads to the console, and ends', async () => {
+    const link = await pictures.link(incident);
+    const until = Math.floor(clock.now() / 1000) + 3_600;
+    expect(link).toMatch(new RegExp(`^https://yard\\.example/pictures/incident-1\\?until=${until}&mac=[0-9a-f]{64}$`));
+  });
+
+  it('there is no link where nobody said how people reach the console', async () => {
+    const alone = new Pictures({ objects: store, clock, linkS: 3_600, reachable: false, console: null });
+    expect(await alone.link(incident)).toBeNull();
   });
 });
 
@@ -73,7 +83,7 @@ it.skipIf(!hasS3())(
   async () => {
     const server = await S3Server.start();
     const store = new S3ObjectStore(s3Options(server.endpoint));
-    const pictures = new Pictures({ objects: store, clock: systemClock, linkS: 3_600 });
+    const pictures = new Pictures({ objects: store, clock: systemClock, linkS: 3_600, reachable: true, console: null });
     try {
       const link = await pictures.link(incident);
       expect(new URL(link ?? '').searchParams.get('X-Amz-Expires')).toBe('3600');

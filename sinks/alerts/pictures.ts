@@ -1,7 +1,8 @@
 /** Pictures of incidents for messages: the bytes, or a link that ends. */
 import type { AlertsConfig } from '../../config/site_alerts.ts';
+import { PictureLinks } from '../../runtime/access/picture_links.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Incident } from '../../runtime/messages/types.ts';
+import type { Incident, SecretRef } from '../../runtime/messages/types.ts';
 import type { ObjectsOptions } from '../../runtime/stores/objects/open.ts';
 import type { ObjectReader } from '../../runtime/stores/objects/types.ts';
 import { evidenceKey } from '../evidence/keys.ts';
@@ -9,8 +10,12 @@ import { evidenceKey } from '../evidence/keys.ts';
 export interface PicturesOptions {
   objects: ObjectReader;
   clock: Clock;
-  /** How long a link holds; 0: the store gives none that people can reach. */
+  /** How long a link holds. */
   linkS: number;
+  /** Whether people reach the store. */
+  reachable: boolean;
+  /** The console as people reach it, which shows the picture where they do not reach the store; null: nobody said. */
+  console: { url: string; links: PictureLinks } | null;
 }
 
 /** The evidence sink writes a picture while the message is on its way: so long it is waited for. */
@@ -21,16 +26,20 @@ const LARGEST = 5_000_000;
 
 /** @returns null where no channel wants any. */
 export async function openPictures(
-  { channels, link_hours }: Pick<AlertsConfig, 'channels' | 'link_hours'>,
+  { channels, link_hours, console_url: url }: Pick<AlertsConfig, 'channels' | 'link_hours' | 'console_url'>,
   objects: ObjectsOptions,
-  { clock, dataDir }: { clock: Clock; dataDir: string },
+  { clock, dataDir, fleetToken }: { clock: Clock; dataDir: string; fleetToken: SecretRef | null },
 ): Promise<Pictures | null> {
   if (channels.every(({ snapshot }) => snapshot === 'none')) return null;
   const { openEvidenceReader } = await import('../../runtime/stores/objects/open.ts');
   // A bucket that browsers cannot reach says so for the console too.
   const reachable = objects.s3 !== null && objects.s3.link_expires_s > 0;
-  const linkS = reachable ? link_hours * 3_600 : 0;
-  return new Pictures({ objects: await openEvidenceReader(objects, dataDir), clock, linkS });
+  const links = new PictureLinks({ dataDir, fleetToken, clock });
+  return new Pictures({
+    ...{ clock, reachable, linkS: Math.round(link_hours * 3_600) },
+    objects: await openEvidenceReader(objects, dataDir),
+    console: url === null ? null : { url, links },
+  });
 }
 
 export class Pictures {
@@ -52,11 +61,15 @@ export class Pictures {
     }
   }
 
-  /** Null where the store gives none. It may hold before the picture is there. */
+  /** Null where neither store nor console can be reached. It may hold before the picture is there. */
   async link(incident: Incident): Promise<string | null> {
-    const { objects, linkS } = this.#options;
-    if (linkS === 0) return null;
-    return objects.presign(evidenceKey(incident, 'snapshot'), linkS).catch(() => null);
+    const { objects, linkS, reachable, console } = this.#options;
+    try {
+      if (reachable) return await objects.presign(evidenceKey(incident, 'snapshot'), linkS);
+      return console && console.url.replace(/\/+$/, '') + (await console.links.make(incident.id, linkS));
+    } catch {
+      return null;
+    }
   }
 
   close(): Promise<void> {

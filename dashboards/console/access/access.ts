@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { Attempts } from '../../../runtime/access/attempts.ts';
+import { PICTURES_PATH } from '../../../runtime/access/picture_links.ts';
 import { bearerOf } from '../../../runtime/access/token.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { Logger } from '../../../runtime/log.ts';
@@ -58,7 +59,8 @@ export class Access {
   middleware(): MiddlewareHandler<AppEnv> {
     return async (c, next) => {
       const { method, path } = c.req;
-      if (PUBLIC.has(path)) return next();
+      // An address of a picture is its own ticket.
+      if (PUBLIC.has(path) || path.startsWith(PICTURES_PATH)) return next();
       const caller = this.identify(c);
       if ('error' in caller) return this.refuse(c, caller);
       const needed = neededRole(method, path);
