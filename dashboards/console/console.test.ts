@@ -403,6 +403,8 @@ describe('the page', () => {
       await linked.page.goto(`${base}/#incident=live`);
       await linked.page.locator('#viewer').getByText('<b>rule</b> at gate').waitFor();
       expect(linked.errors).toEqual([]);
+      await linked.page.goto(`${base}/#camera=nowhere`);
+      await linked.page.getByText('names the camera nowhere, which is not here').waitFor();
 
       const { cameras } = await get<{ cameras: CameraView[] }>('/api/v1/cameras');
       expect(cameras.find(({ id }) => id === 'gate')?.openIncidents).toBeGreaterThan(0);
