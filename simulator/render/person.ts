@@ -62,7 +62,7 @@ export function addPerson(mesh: Mesh, person: PersonState, groundZ: number, fine
   const { look } = person;
   const joints = poseOf(person, groundZ, pose);
   const h = look.heightM;
-  const sides = fine ? 10 : 7;
+  const sides = fine ? 10 : 5;
   mesh.part = PART_BODY;
   mesh.palette = null;
   const trousers = tint(look.trousers);
@@ -80,7 +80,7 @@ export function addPerson(mesh: Mesh, person: PersonState, groundZ: number, fine
   const { torso } = joints;
   const broad = look.build / 0.255;
   // Jacket above, trousers below the belt.
-  mesh.loft(fine ? 14 : 9).pen(trousers);
+  mesh.loft(fine ? 14 : 8).pen(trousers);
   for (const [index, [share, wide, deep]] of TORSO.entries()) {
     if (index === 3) mesh.pen(jacket);
     torsoRing(mesh, torso, share, wide * h * (share > 0.3 ? broad : 1), deep * h);
@@ -164,7 +164,7 @@ function limb(
 }
 
 function boot(mesh: Mesh, sides: number, ankle: Joint, toe: Joint, up: Joint, h: number): void {
-  mesh.pen(BOOT).loft(Math.max(6, sides - 2));
+  mesh.pen(BOOT).loft(Math.max(5, sides - 2));
   const [dx, dy, dz] = [toe[0] - ankle[0], toe[1] - ankle[1], toe[2] - ankle[2]];
   const length = Math.hypot(dx, dy, dz) || 1;
   const [sx, sy, sz] = [
@@ -252,19 +252,21 @@ function headRing(
 
 function head(mesh: Mesh, joints: Joints, { look }: PersonState, fine: boolean): void {
   const { head: frame } = joints;
-  const sides = fine ? 12 : 8;
-  mesh.pen(tint(look.skin, 0.92)).loft(7);
+  const sides = fine ? 12 : 6;
+  mesh.pen(tint(look.skin, 0.92)).loft(fine ? 7 : 5);
   headRing(mesh, frame, -0.34, 0.25, 0.25, -0.1);
   headRing(mesh, frame, 0.2, 0.23, 0.25, -0.08);
   mesh.finish();
   mesh.pen(tint(look.skin)).loft(sides);
   for (const [rise, wide, deep, shift] of HEAD) headRing(mesh, frame, rise, wide, deep, shift);
   mesh.finish();
-  // Nose.
-  mesh.loft(4);
-  headRing(mesh, frame, 0.3, 0.07, 0.07, 0.4);
-  headRing(mesh, frame, 0.55, 0.03, 0.03, 0.41);
-  mesh.finish();
+  if (fine) {
+    // Nose.
+    mesh.loft(4);
+    headRing(mesh, frame, 0.3, 0.07, 0.07, 0.4);
+    headRing(mesh, frame, 0.55, 0.03, 0.03, 0.41);
+    mesh.finish();
+  }
   mesh.pen(tint(look.hair)).loft(sides);
   if (look.helmet !== null) {
     // What shows below the helmet, at the back.
@@ -281,7 +283,7 @@ function head(mesh: Mesh, joints: Joints, { look }: PersonState, fine: boolean):
 }
 
 function helmet(mesh: Mesh, { head: frame }: Joints, colour: number, fine: boolean): void {
-  const sides = fine ? 14 : 9;
+  const sides = fine ? 14 : 7;
   mesh.part = PART_HAT;
   mesh.pen(colour, GLOSSY).loft(sides);
   for (const [rise, wide, deep] of DOME) headRing(mesh, frame, 0.68 + rise, wide, deep, -0.01);
@@ -303,7 +305,7 @@ function helmet(mesh: Mesh, { head: frame }: Joints, colour: number, fine: boole
 
 function vest(mesh: Mesh, { torso }: Joints, colour: number, broad: number, h: number, fine: boolean): void {
   mesh.part = PART_VEST;
-  const sides = fine ? 16 : 10;
+  const sides = fine ? 16 : 8;
   for (const [index, [share, wide, deep, isStripe]] of VEST.entries()) {
     const next = VEST[index + 1];
     if (next === undefined) break;
@@ -311,7 +313,7 @@ function vest(mesh: Mesh, { torso }: Joints, colour: number, broad: number, h: n
       // Two braces run over each shoulder, in front and behind.
       const angle = ((i + 1) / sides) * 2 * Math.PI;
       const across = Math.abs(Math.cos(angle));
-      const isBrace = share >= 0.45 && across > 0.42 && across < 0.8;
+      const isBrace = fine && share >= 0.45 && across > 0.42 && across < 0.8;
       vestPalette[i] = isStripe || isBrace ? REFLECTIVE : colour;
     }
     mesh.palette = vestPalette;

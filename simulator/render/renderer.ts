@@ -32,7 +32,7 @@ const MAX_VERTICES = 9000;
 const MAX_TRIANGLES = 9000;
 /** More actors in a picture than this are not drawn. */
 const MAX_ACTORS = 200;
-/** People nearer than this get more sides, metres. */
+/** People and vehicles nearer than this get more sides, metres. */
 const FINE_M = 17;
 /** Two samples of leaves or cloth, as `idPairs` has them. */
 const SCENERY_PAIR = (SCENERY_ID << 16) | SCENERY_ID;
@@ -209,7 +209,7 @@ export class SceneRenderer {
     const [px, py, pz] = this.#view.position as unknown as [number, number, number];
     const away = Math.hypot(actor.at.x - px, actor.at.y - py, pz);
     if (actor.kind === 'person') addPerson(mesh, actor, groundZ, away < FINE_M);
-    else addVehicle(mesh, actor, groundZ, away < 2 * FINE_M);
+    else addVehicle(mesh, actor, groundZ, away < FINE_M);
     this.#view.project(mesh);
     this.#actorLight.shine(mesh, groundZ);
     this.#coverages[index] ??= makeCoverage();

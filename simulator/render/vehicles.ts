@@ -58,7 +58,7 @@ function wheel(
   ring(out * (wide / 2 + 0.014), r * 0.2);
   mesh.finish(false, true);
   mesh.pen(BLACK);
-  for (let k = 0; k < 5; k++) {
+  for (let k = 0; fine && k < 5; k++) {
     const a = (k * 2 * Math.PI) / 5;
     const [cx, cz] = [Math.cos(a) * r * 0.38, Math.sin(a) * r * 0.38];
     const y0 = out * (wide / 2 + 0.016);
