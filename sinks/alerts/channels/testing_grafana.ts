@@ -1,7 +1,8 @@
 /** For tests: a stand-in for Grafana, which cannot be had here. It takes what grafana.com/docs says of annotations. */
-import { createServer, type Server } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { Taken } from './testing.ts';
+import { type Got, LoopbackServer } from './testing_http.ts';
 
 const written = z.strictObject({
   time: z.int(),
@@ -11,45 +12,27 @@ const written = z.strictObject({
 });
 export type Annotation = z.infer<typeof written> & { id: number };
 
-export class GrafanaStandIn {
+export class GrafanaStandIn extends LoopbackServer {
   readonly annotations: Annotation[] = [];
   readonly #token: string;
   #answer: 'take' | 'hang' | 'refuse' = 'take';
   /** Answers that never come, with what they are about done: a connection that breaks off. */
   lost = 0;
-  #server: Server | undefined;
-  #port = 0;
 
   constructor(token: string) {
+    super();
     this.#token = token;
   }
 
-  get url(): string {
-    return `http://127.0.0.1:${this.#port}`;
-  }
-
-  async start(): Promise<void> {
-    if (this.#server) return;
-    const server = createServer((request, response) => {
-      const chunks: Buffer[] = [];
-      request.on('data', (chunk: Buffer) => chunks.push(chunk));
-      request.on('end', () => {
-        if (this.#answer === 'hang') return;
-        if (this.#answer === 'refuse') return response.writeHead(403).end('{"message":"no permission"}');
-        const { method = '', url = '' } = request;
-        if (request.headers.authorization !== `Bearer ${this.#token}`) return response.writeHead(401).end();
-        const answer = this.#do(method, new URL(url, this.url), Buffer.concat(chunks).toString());
-        if (method !== 'GET' && this.lost > 0) {
-          this.lost -= 1;
-          return request.socket.destroy();
-        }
-        response.writeHead(answer === undefined ? 400 : 200).end(JSON.stringify(answer ?? {}));
-      });
-    });
-    this.#server = server;
-    await new Promise<void>((resolve) => server.listen(this.#port, '127.0.0.1', resolve));
-    const address = server.address();
-    if (address && typeof address === 'object') this.#port = address.port;
+  protected override answer({ method, path, headers, body }: Got, response: ServerResponse): void {
+    if (this.#answer === 'hang') return;
+    if (this.#answer === 'refuse') return void response.writeHead(403).end('{"message":"no permission"}');
+    if (headers.authorization !== `Bearer ${this.#token}`) return void response.writeHead(401).end();
+    const done = this.#do(method, new URL(path, this.url), body.toString());
+    if (method !== 'GET' && this.lost > 0) {
+      this.lost -= 1;
+      response.destroy();
+    } else response.writeHead(done === undefined ? 400 : 200).end(JSON.stringify(done ?? {}));
   }
 
   #do(method: string, url: URL, body: string): unknown {
@@ -70,17 +53,6 @@ export class GrafanaStandIn {
     if (method !== 'PATCH' || !known) return undefined;
     Object.assign(known, said.data);
     return { message: 'Annotation patched' };
-  }
-
-  async stop(): Promise<void> {
-    const server = this.#server;
-    this.#server = undefined;
-    server?.closeAllConnections();
-    await new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve()));
-  }
-
-  remove(): Promise<void> {
-    return this.stop();
   }
 
   /** It knows no messages: all there is, as one. */

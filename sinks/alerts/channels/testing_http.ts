@@ -1,5 +1,5 @@
 /** For tests: an HTTP server that takes what the documentation of a receiver says, and 400 for everything else. */
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { Taken } from './testing.ts';
 
@@ -130,19 +130,10 @@ export const SHAPES = {
   },
 } satisfies Record<string, Shape>;
 
-export class HttpReceiver {
-  readonly #shape: Shape;
-  readonly got: Got[] = [];
-  readonly #taken: Taken[] = [];
-  #answer: 'take' | 'hang' | 'refuse' = 'take';
-  /** Instead of taking: status, headers, body. */
-  answers: { status: number; headers?: Record<string, string>; body?: string }[] = [];
+/** An HTTP server on loopback; started again it has the port that it had. */
+export abstract class LoopbackServer {
   #server: Server | undefined;
   #port = 0;
-
-  constructor(shape: Shape) {
-    this.#shape = shape;
-  }
 
   get url(): string {
     return `http://127.0.0.1:${this.#port}`;
@@ -155,18 +146,7 @@ export class HttpReceiver {
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
         const { method = '', url: path = '', headers } = request;
-        const got = { method, path, headers, body: Buffer.concat(chunks) };
-        this.got.push(got);
-        if (this.#answer === 'hang') return;
-        const next = this.answers.shift();
-        if (next) return response.writeHead(next.status, next.headers).end(next.body);
-        if (this.#answer === 'refuse') return response.writeHead(403).end();
-        try {
-          this.#taken.push(this.#shape(got));
-          response.writeHead(200).end('ok');
-        } catch {
-          response.writeHead(400).end();
-        }
+        this.answer({ method, path, headers, body: Buffer.concat(chunks) }, response);
       });
     });
     this.#server = server;
@@ -174,6 +154,8 @@ export class HttpReceiver {
     const address = server.address();
     if (address && typeof address === 'object') this.#port = address.port;
   }
+
+  protected abstract answer(got: Got, response: ServerResponse): void;
 
   async stop(): Promise<void> {
     const server = this.#server;
@@ -184,6 +166,36 @@ export class HttpReceiver {
 
   remove(): Promise<void> {
     return this.stop();
+  }
+}
+
+export class HttpReceiver extends LoopbackServer {
+  readonly #shape: Shape;
+  readonly got: Got[] = [];
+  readonly #taken: Taken[] = [];
+  #answer: 'take' | 'hang' | 'refuse' = 'take';
+  /** Instead of taking: status, headers, body. */
+  answers: { status: number; headers?: Record<string, string>; body?: string }[] = [];
+
+  constructor(shape: Shape) {
+    super();
+    this.#shape = shape;
+  }
+
+  protected override answer(got: Got, response: ServerResponse): void {
+    this.got.push(got);
+    if (this.#answer === 'hang') return;
+    const next = this.answers.shift();
+    if (next) response.writeHead(next.status, next.headers).end(next.body);
+    else if (this.#answer === 'refuse') response.writeHead(403).end();
+    else {
+      try {
+        this.#taken.push(this.#shape(got));
+        response.writeHead(200).end('ok');
+      } catch {
+        response.writeHead(400).end();
+      }
+    }
   }
 
   async taken(): Promise<Taken[]> {
