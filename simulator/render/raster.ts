@@ -8,8 +8,8 @@ import { NEAR, type View } from './view.ts';
 export interface Layer {
   colour: Int32Array;
   iz: Float32Array;
-  /** `iz` as it lies in memory: copying it so is quicker than as numbers. */
-  izBits: Int32Array;
+  /** `iz` as it lies in memory, two samples of a row at a time: for copying. Never what is not a number: it is ≥ 0. */
+  izPairs: Float64Array;
   id: Uint16Array;
   /** `id`, two samples of a row at a time. */
   idPairs: Int32Array;
@@ -19,8 +19,8 @@ export interface Layer {
 export function makeLayer(samples: number): Layer {
   const iz = new Float32Array(samples);
   const id = new Uint16Array(samples);
-  const izBits = new Int32Array(iz.buffer);
-  return { colour: new Int32Array(samples), iz, izBits, id, idPairs: new Int32Array(id.buffer) };
+  const izPairs = new Float64Array(iz.buffer);
+  return { colour: new Int32Array(samples), iz, izPairs, id, idPairs: new Int32Array(id.buffer) };
 }
 
 /** What drawing one actor covered, whether seen or not. Extents are in samples, ends included. */
@@ -52,7 +52,7 @@ export class Rasteriser {
   /** Light at each vertex, gamma-encoded, 1 shows a colour as it is; and what a highlight adds, 0–255. */
   readonly light: Float64Array;
   /** By sample, the stamp of what was drawn last there, and a bit for each of its parts but the first. */
-  readonly #covered: Uint16Array;
+  readonly #covered: Uint8Array;
   /** Red, green and blue at the three corners. */
   readonly #paint = new Float64Array(9);
   readonly #cutting = new Int32Array(8);
@@ -62,7 +62,7 @@ export class Rasteriser {
   constructor(view: View) {
     this.#view = view;
     this.light = new Float64Array(4 * view.cx.length);
-    this.#covered = new Uint16Array(view.width * view.height);
+    this.#covered = new Uint8Array(view.width * view.height);
   }
 
   /**
@@ -103,48 +103,43 @@ export class Rasteriser {
   }
 
   /**
+   * Colours of triangles, as the layer has them, in the light at the first corner of each: for `drawFlat`.
+   * @param out as many as triangles
+   */
+  flatColours({ corners, triangles, colours }: Mesh, out: Int32Array): void {
+    const light = this.light;
+    for (let t = 0; t < triangles; t++) {
+      const a = 4 * (corners[3 * t] as number);
+      const colour = colours[t] as number;
+      const red = lit(colour >> 16, light[a] as number);
+      const green = lit(colour >> 8, light[a + 1] as number);
+      out[t] = (lit(colour, light[a + 2] as number) << 16) | (green << 8) | red;
+    }
+  }
+
+  /**
    * Draws what `view` last projected in one colour a triangle, whichever way round, and counts nothing: for leaves,
    * of which there are thousands. `extent` becomes that of the mesh, in samples, ends included.
    */
-  drawFlat(mesh: Mesh, layer: Layer, id: number, extent: Int32Array): void {
-    const { corners, triangles, vertices, colours } = mesh;
+  drawFlat(mesh: Mesh, painted: Int32Array, layer: Layer, id: number, extent: Int32Array): void {
+    const { corners, triangles, vertices } = mesh;
     const { iz, sx, sy, width, height } = this.#view;
-    let [left, top, right, bottom] = [width, height, -1, -1];
-    for (let v = 0; v < vertices; v++) {
-      if (iz[v] === 0) continue;
-      const x = sx[v] as number;
-      const y = sy[v] as number;
-      if (x < left) left = x;
-      if (x > right) right = x;
-      if (y < top) top = y;
-      if (y > bottom) bottom = y;
-    }
-    extent[0] = Math.max(0, Math.floor(left));
-    extent[1] = Math.max(0, Math.floor(top));
-    extent[2] = Math.min(width - 1, Math.ceil(right));
-    extent[3] = Math.min(height - 1, Math.ceil(bottom));
-    if (right < 0 || bottom < 0 || left >= width || top >= height) {
-      extent[2] = -1;
-      return;
-    }
+    this.#view.extent(vertices, extent);
+    if (extent[2] === -1) return;
     const nearest: Nearest = { width, height, z: layer.iz, triangle: layer.colour, ids: layer.id, owner: id };
     const seen = { sx, sy, z: iz };
-    const light = this.light;
     for (let t = 0; t < triangles; t++) {
       const a = corners[3 * t] as number;
       const b = corners[3 * t + 1] as number;
       const c = corners[3 * t + 2] as number;
       if (iz[a] === 0 || iz[b] === 0 || iz[c] === 0) continue;
-      const colour = colours[t] as number;
-      const red = lit(colour >> 16, light[4 * a] as number);
-      const green = lit(colour >> 8, light[4 * a + 1] as number);
-      fillNearest(seen, a, b, c, nearest, (lit(colour, light[4 * a + 2] as number) << 16) | (green << 8) | red, false);
+      fillNearest(seen, a, b, c, nearest, painted[t] as number, false);
     }
   }
 
   #nextStamp(): void {
     this.#stamp += STAMP;
-    if (this.#stamp < 65536) return;
+    if (this.#stamp < 256) return;
     this.#covered.fill(0);
     this.#stamp = STAMP;
   }

@@ -19,11 +19,11 @@ import { Mesh } from './mesh.ts';
 import { addPerson } from './person.ts';
 import { type Coverage, type Layer, makeCoverage, makeLayer, PARTS, Rasteriser } from './raster.ts';
 import { GROUND, type LampAt, lampsOf, Scene } from './scene.ts';
-import { PIXELS, SAMPLES, Tiles } from './tiles.ts';
+import { PIXELS, SAMPLES, Tiles, type VisitRun } from './tiles.ts';
 import { truthOf } from './truth_of.ts';
 import { addVehicle } from './vehicles.ts';
 import { View } from './view.ts';
-import { SCENERY_ID, Wind } from './wind.ts';
+import { SCENERY_ID, SCENERY_PAIR, Wind } from './wind.ts';
 
 /** Samples a pixel is made of, along each side. */
 export const SUPERSAMPLING = 2;
@@ -34,8 +34,6 @@ const MAX_TRIANGLES = 9000;
 const MAX_ACTORS = 200;
 /** People and vehicles nearer than this get more sides, metres. */
 const FINE_M = 17;
-/** Two samples of leaves or cloth, as `idPairs` has them. */
-const SCENERY_PAIR = (SCENERY_ID << 16) | SCENERY_ID;
 /** Share of a light that the shadow of an actor takes. */
 const SHADE = { sun: 0.96, lamp: 0.72, sky: 0.62 };
 
@@ -65,6 +63,9 @@ export class SceneRenderer {
   readonly #rasteriser: Rasteriser;
   readonly #layer: Layer;
   readonly #tiles: Tiles;
+  /** Where the layer still holds what an earlier frame drew: cleared only where something is drawn or looked up. */
+  readonly #stale: Tiles;
+  readonly #reach = new Int32Array(4);
   readonly #shadows: GroundShadows;
   readonly #actorLight: ActorLight;
   readonly #inside: InsideShare;
@@ -90,6 +91,7 @@ export class SceneRenderer {
     const size = this.#view.width * this.#view.height;
     this.#layer = makeLayer(size);
     this.#tiles = new Tiles(camera.width, camera.height);
+    this.#stale = new Tiles(camera.width, camera.height);
     this.#shadows = new GroundShadows(camera, MAX_VERTICES, this.#tiles);
     this.#actorLight = new ActorLight(this.#view, this.#rasteriser.light, this.#lamps);
     this.#inside = new InsideShare(this.#view);
@@ -126,6 +128,7 @@ export class SceneRenderer {
 
   /** Whose sample is in the middle of each pixel's upper left quarter: 0 nobody's, else 1 + 3·index + part. For tests. */
   ids(): Uint16Array {
+    this.#stale.each(this.#putBack);
     return this.#layer.id;
   }
 
@@ -168,27 +171,44 @@ export class SceneRenderer {
       this.#shadows.direct.fill(0);
       this.#shadows.sky.fill(0);
       marked.fill(0);
+      this.#stale.marked.fill(0);
       return;
     }
     if (isNew) this.#pixels.set(behind);
     const { width } = this.camera;
     const pixels = this.#pixels;
     const { direct, sky } = this.#shadows;
-    tiles.each((tile, left, top, right, bottom) => {
-      const mark = marked[tile] as number;
-      marked[tile] = 0;
+    const stale = this.#stale.marked;
+    tiles.each((first, last, left, top, right, bottom) => {
+      const mark = marked[first] as number;
+      marked.fill(0, first, last);
+      if ((mark & SAMPLES) !== 0) stale.fill(1, first, last);
+      const isShaded = (mark & PIXELS) !== 0;
       for (let y = top; y < bottom; y++) {
-        for (let i = y * width + left; i < y * width + right; i++) {
-          pixels[i] = behind[i] as number;
-          direct[i] = 0;
-          sky[i] = 0;
-        }
-      }
-      if ((mark & SAMPLES) === 0) return;
-      for (let y = 2 * top; y < 2 * bottom; y++) {
-        putBack(this.#layer, lit, wind?.layer ?? null, y * width + left, y * width + right);
+        const start = y * width + left;
+        const end = y * width + right;
+        for (let i = start; i < end; i++) pixels[i] = behind[i] as number;
+        if (!isShaded) continue;
+        for (let i = start; i < end; i++) direct[i] = sky[i] = 0;
       }
     });
+  }
+
+  /** Makes a tile of the layer what is behind the actors. */
+  readonly #putBack: VisitRun = (first, end, left, top, right, bottom) => {
+    const { width } = this.camera;
+    const lit = this.#shown as LitScene;
+    const wind = lit === this.#bare ? (this.#wind as Wind).layer : null;
+    this.#stale.marked.fill(0, first, end);
+    for (let y = 2 * top; y < 2 * bottom; y++) putBack(this.#layer, lit, wind, y * width + left, y * width + right);
+  };
+
+  /** Before an actor is drawn that `view` projected last. */
+  #freshen(mesh: Mesh): void {
+    const isCut = this.#view.extent(mesh.vertices, this.#reach);
+    // What is cut off before the camera may reach anywhere.
+    if (isCut) this.#stale.each(this.#putBack);
+    else this.#stale.eachOfSamples(this.#reach, this.#putBack);
   }
 
   /** Whether any of an actor can be in the picture. */
@@ -211,6 +231,7 @@ export class SceneRenderer {
     if (actor.kind === 'person') addPerson(mesh, actor, groundZ, away < FINE_M);
     else addVehicle(mesh, actor, groundZ, away < FINE_M);
     this.#view.project(mesh);
+    this.#freshen(mesh);
     this.#actorLight.shine(mesh, groundZ);
     this.#coverages[index] ??= makeCoverage();
     const coverage = this.#coverages[index] as Coverage;
@@ -247,18 +268,21 @@ export class SceneRenderer {
 
   #resolve(lit: LitScene, light: Light): void {
     const { width } = this.camera;
-    const { colour, id, idPairs } = this.#layer;
+    const { colour, idPairs } = this.#layer;
     const { direct, sky } = this.#shadows;
     const visible = this.#visible;
     const bySun = isSunlit(light);
     const hasBeams = this.#actorLight.beams.length > 0;
     const pixels = this.#pixels;
     const { albedo } = lit.scene;
-    this.#tiles.each((_, left, top, right, bottom) => {
+    this.#tiles.each((first, end, left, top, right, bottom) => {
+      this.#stale.eachOf(first, end, this.#putBack);
       for (let y = top; y < bottom; y++) {
         let pair = 2 * y * width + left;
         for (let x = left, o = y * width + x; x < right; x++, o++, pair++) {
-          const all = (idPairs[pair] as number) | (idPairs[pair + width] as number);
+          const upper = idPairs[pair] as number;
+          const lower = idPairs[pair + width] as number;
+          const all = upper | lower;
           const isTouched = direct[o] !== 0 || sky[o] !== 0 || hasBeams;
           const isActor = (all & ~SCENERY_PAIR) !== 0;
           // What is behind the actors is there already.
@@ -270,10 +294,21 @@ export class SceneRenderer {
             pixels[o] = inProportion(pixels[o] as number, lit.colour(i), lit.touched(i, this.#touch));
             continue;
           }
-          const ia = id[i] as number;
-          const ib = id[i + 1] as number;
-          const ja = id[j] as number;
-          const jb = id[j + 1] as number;
+          const ia = upper & 0xffff;
+          const ib = upper >>> 16;
+          if (upper === lower && ia === ib && ia !== 0) {
+            // Inside one actor, as most are.
+            if (isActor) visible[ia] = (visible[ia] as number) + 4;
+            pixels[o] = mean4(
+              colour[i] as number,
+              colour[i + 1] as number,
+              colour[j] as number,
+              colour[j + 1] as number,
+            );
+            continue;
+          }
+          const ja = lower & 0xffff;
+          const jb = lower >>> 16;
           if (isActor) {
             count(visible, ia);
             count(visible, ib);
@@ -351,9 +386,9 @@ function count(visible: Int32Array, id: number): void {
 
 /** Pairs of samples of one row, as the wind or the still scene has them. */
 function putBack(into: Layer, lit: LitScene, wind: Layer | null, from: number, to: number): void {
-  const { colour, izBits, idPairs } = into;
-  const behind = wind?.izBits ?? lit.scene.izBits;
-  for (let i = 2 * from; i < 2 * to; i++) izBits[i] = behind[i] as number;
+  const { colour, izPairs, idPairs } = into;
+  const behind = wind?.izPairs ?? lit.scene.izPairs;
+  for (let pair = from; pair < to; pair++) izPairs[pair] = behind[pair] as number;
   if (wind === null) {
     for (let pair = from; pair < to; pair++) idPairs[pair] = 0;
     return;

@@ -75,7 +75,7 @@ export class Scene {
   /** One over metres; 0 for the sky. */
   readonly iz: Float32Array;
   /** `iz` as it lies in memory. */
-  readonly izBits: Int32Array;
+  readonly izPairs: Float64Array;
   readonly sunMap: SunMap;
   readonly #view: View;
   readonly #ground: Ground;
@@ -118,7 +118,7 @@ export class Scene {
       triangle: new Int32Array(size),
     };
     this.iz = nearest.z;
-    this.izBits = new Int32Array(this.iz.buffer);
+    this.izPairs = new Float64Array(this.iz.buffer);
     this.#fill(mesh, nearest);
     this.#shade(mesh, nearest.triangle as Int32Array);
   }

@@ -1,10 +1,17 @@
-/** Pixels along the side of a tile. */
-export const TILE = 8;
+/** Pixels along the side of a tile, and as a power of two. */
+const TILE = 8;
+export const TILE_SHIFT = 3;
 
 /** Only its pixels change: a shadow, say. */
 export const PIXELS = 1;
 /** Something is drawn there, sample by sample. */
 export const SAMPLES = 2;
+
+/**
+ * Tiles `first` up to but not `end`, neighbours in a row that are marked alike, and their pixels; right and bottom are
+ * outside them. Together, for memory is quick where it is read on and on.
+ */
+export type VisitRun = (first: number, end: number, left: number, top: number, right: number, bottom: number) => void;
 
 /** The parts of a picture that differ from the still scene, as a grid of squares. */
 export class Tiles {
@@ -36,13 +43,38 @@ export class Tiles {
     }
   }
 
-  /** Calls with the pixels of each marked tile; right and bottom are outside it. */
-  each(visit: (tile: number, left: number, top: number, right: number, bottom: number) => void): void {
-    for (let tile = 0; tile < this.marked.length; tile++) {
-      if (this.marked[tile] === 0) continue;
-      const left = (tile % this.columns) * TILE;
-      const top = Math.floor(tile / this.columns) * TILE;
-      visit(tile, left, top, Math.min(this.#width, left + TILE), Math.min(this.#height, top + TILE));
+  each(visit: VisitRun): void {
+    this.#each(0, 0, this.columns, this.rows, visit);
+  }
+
+  /** As `each`, of those tiles alone that an extent in samples touches, as `markSamples` takes it. */
+  eachOfSamples(extent: Int32Array, visit: VisitRun): void {
+    const [left, top, right, bottom] = extent as unknown as [number, number, number, number];
+    const side = 2 * TILE;
+    const tileOf = (sample: number): number => Math.floor(sample / side);
+    if (right >= left) this.#each(tileOf(left), tileOf(top), tileOf(right) + 1, tileOf(bottom) + 1, visit);
+  }
+
+  /** As `each`, of tiles `first` to `end` of one row. */
+  eachOf(first: number, end: number, visit: VisitRun): void {
+    const y = Math.floor(first / this.columns);
+    this.#each(first - y * this.columns, y, end - y * this.columns, y + 1, visit);
+  }
+
+  #each(x0: number, y0: number, x1: number, y1: number, visit: VisitRun): void {
+    const { marked, columns } = this;
+    for (let y = y0; y < y1; y++) {
+      const bottom = Math.min(this.#height, (y + 1) * TILE);
+      for (let x = x0; x < x1; ) {
+        const first = y * columns + x;
+        const mark = marked[first] as number;
+        let end = x + 1;
+        if (mark !== 0) {
+          while (end < x1 && marked[y * columns + end] === mark) end++;
+          visit(first, y * columns + end, x * TILE, y * TILE, Math.min(this.#width, end * TILE), bottom);
+        }
+        x = end;
+      }
     }
   }
 

@@ -9,7 +9,7 @@ const TWIGS = 420;
 export const TWIG_VERTICES = 6;
 const TWIG_TRIANGLES = 5;
 /** Twigs that face away from the camera more than this, a cosine, are hidden by others. */
-const BEHIND = -0.3;
+const BEHIND = -0.1;
 
 /** A tree at rest, seen from both sides of its leaves. */
 export function addTree(mesh: Mesh, item: Furniture, seed: number): void {
@@ -113,6 +113,8 @@ function stand(mesh: Mesh, { at }: Furniture, seed: number): number {
 export class WindyTree {
   /** Of one side only. */
   readonly crown = new Mesh(TWIGS * TWIG_VERTICES, TWIGS * TWIG_TRIANGLES);
+  /** Colours of the crown's triangles in the light of the day. */
+  readonly painted = new Int32Array(TWIGS * TWIG_TRIANGLES);
   readonly #item: Furniture;
   readonly #seed: number;
   readonly #own: number;
@@ -128,6 +130,12 @@ export class WindyTree {
     this.#own = stand(this.crown, item, seed);
     this.#restX = this.crown.x.slice();
     this.#restY = this.crown.y.slice();
+  }
+
+  /** Puts the crown where it is without wind: its light is measured there, whatever was drawn before. */
+  rest(): void {
+    this.crown.x.set(this.#restX);
+    this.crown.y.set(this.#restY);
   }
 
   /** Moves the crown, and adds the trunk to another mesh. `sway` is a grade 0–3, `t` in seconds. */

@@ -101,6 +101,34 @@ export class View {
     this.sy[i] = this.height / 2 + this.focal * (this.cy[i] as number) * inverse;
   }
 
+  /**
+   * Samples that hold the first `vertices` as they were last projected, ends included; `out[2]` is -1 where none does.
+   * @returns whether some lie behind the near plane, which are left out
+   */
+  extent(vertices: number, out: Int32Array): boolean {
+    const { iz, sx, sy, width, height } = this;
+    let [left, top, right, bottom] = [width, height, -1, -1];
+    let isCut = false;
+    for (let v = 0; v < vertices; v++) {
+      if (iz[v] === 0) {
+        isCut = true;
+        continue;
+      }
+      const x = sx[v] as number;
+      const y = sy[v] as number;
+      if (x < left) left = x;
+      if (x > right) right = x;
+      if (y < top) top = y;
+      if (y > bottom) bottom = y;
+    }
+    out[0] = Math.max(0, Math.floor(left));
+    out[1] = Math.max(0, Math.floor(top));
+    out[2] = Math.min(width - 1, Math.ceil(right));
+    out[3] = Math.min(height - 1, Math.ceil(bottom));
+    if (right < 0 || bottom < 0 || left >= width || top >= height) out[2] = -1;
+    return isCut;
+  }
+
   /** A new vertex where the edge from `inside` to `outside` meets the near plane; `share` tells how far along. */
   cut(inside: number, outside: number): number {
     const i = Math.min(this.count, this.cz.length - 1);
