@@ -16,9 +16,11 @@ interface Report {
     name: string;
     status: string;
     message?: string;
-    assertionResults: { status: string; fullName: string }[];
+    assertionResults: { status: string; fullName: string; failureMessages?: string[] | null }[];
   }[];
 }
+
+const MOST_OF_A_MESSAGE = 1500;
 
 const [checksFailed, ...paths] = process.argv.slice(2);
 let passed = 0;
@@ -44,7 +46,10 @@ for (const path of paths) {
       failed += 1;
     }
     for (const test of file.assertionResults) {
-      if (test.status !== 'passed') console.error(`${test.status}: ${file.name}: ${test.fullName}`);
+      if (test.status === 'passed') continue;
+      console.error(`${test.status}: ${file.name}: ${test.fullName}`);
+      // Again, at the end: what stood above may be far away by now.
+      for (const message of test.failureMessages ?? []) console.error(message.slice(0, MOST_OF_A_MESSAGE));
     }
   }
 }

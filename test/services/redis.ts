@@ -81,6 +81,9 @@ export class RedisServer {
       READY_MS,
       25,
     );
+    // On a busy machine it stands still for a moment. It would then trust nothing for half a minute, after which no
+    // replica is recent enough for it, and never name another master.
+    if (this.#options.sentinel) await this.command('SENTINEL', 'DEBUG', 'tilt-trigger', '600000');
     return this;
   }
 
