@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { interruptGroup } from '../../test/processes.ts';
@@ -37,6 +37,11 @@ test('Ctrl-C while the pictures are drawn: nobody is left, and the next time goe
   const ended = new Promise((resolve) => child.once('close', resolve));
   try {
     await until('it draws', () => /of 5000 pictures of the site/.test(err), 90_000);
+    const second = spawnSync(process.execPath, [...DEMO, '--no-open'], { encoding: 'utf8', timeout: 60_000 });
+    expect(second).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/a demo is running here already .*\n +Look/),
+    });
     await interruptGroup(pid);
     expect(await ended).toBe(1);
     expect(err).toMatch(/stopped; the next demo goes on from the pictures that are finished\n$/);

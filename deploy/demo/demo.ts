@@ -10,6 +10,7 @@ import { parse } from 'yaml';
 import { parseDuration } from '../../cli/duration.ts';
 import { Progress } from '../../cli/progress.ts';
 import { StopSignal } from '../../cli/stop_signal.ts';
+import { type DataDirLock, lockDataDir } from '../../runtime/bus/local/lock.ts';
 import { asError, BanksmanError } from '../../runtime/errors.ts';
 import { renderClips } from '../../simulator/clips/render.ts';
 import { serveClips, siteClips } from '../../simulator/clips/site_clips.ts';
@@ -21,14 +22,28 @@ import { Words } from './words.ts';
 
 const SITE = join(import.meta.dirname, 'site.yaml');
 const WORK = join(import.meta.dirname, '../../.cache/demo');
+const LOCK = join(WORK, '../demo-running');
 const TICK_MS = 250;
+
+type Options = ReturnType<typeof options>['values'];
 
 async function main(): Promise<number> {
   const { values } = options();
   const forMs = values.for === undefined ? undefined : parseDuration(values.for, '--for');
+  const seed = seedOf(values.seed);
+  const lock = await onlyDemo();
+  try {
+    return await demo(values, seed, forMs);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** @returns the exit status. */
+async function demo(values: Options, seed: number, forMs: number | undefined): Promise<number> {
   const stop = new StopSignal();
   const words = new Words(values.json);
-  const { specs, world } = siteClips({ scenario: 'demo', seed: seedOf(values.seed) });
+  const { specs, world } = siteClips({ scenario: 'demo', seed });
 
   const progress = new Progress('pictures of the site');
   const clips = await renderClips(specs, {
@@ -84,6 +99,20 @@ async function main(): Promise<number> {
   } finally {
     await product.stop();
     await server.stop();
+  }
+}
+
+/** Two would draw the same pictures and record into the same folder. */
+async function onlyDemo(): Promise<DataDirLock> {
+  try {
+    return await lockDataDir(LOCK);
+  } catch (error) {
+    if (!(error instanceof BanksmanError) || error.code !== 'DATA_DIR_LOCKED') throw error;
+    throw new BanksmanError('DATA_DIR_LOCKED', {
+      where: 'npm run demo',
+      message: 'a demo is running here already',
+      mend: 'Look at its page, or stop it with Ctrl-C where it runs; a second one can run in another clone.',
+    });
   }
 }
 

@@ -31,7 +31,7 @@ export class Product {
     }
   }
 
-  /** Resolves when the console answers. @throws BanksmanError INTERNAL with what it said when it ended instead. */
+  /** Resolves when the console answers. @throws BanksmanError ROLE_FAILED with what it said when it ended instead. */
   async ready(signal: AbortSignal): Promise<void> {
     while (!this.console && !signal.aborted) {
       this.mustRun();
@@ -39,11 +39,15 @@ export class Product {
     }
   }
 
-  /** @throws BanksmanError INTERNAL with its last words when it has ended. */
+  /** @throws BanksmanError ROLE_FAILED with its last words when it has ended. */
   mustRun(): void {
     if (this.#child.exitCode === null && this.#child.signalCode === null) return;
     const lastWords = this.#said.trim().split('\n').slice(-10).join('\n');
-    throw new BanksmanError('INTERNAL', { where: 'banksman up', message: `it ended:\n${lastWords}` });
+    throw new BanksmanError('ROLE_FAILED', {
+      where: 'banksman up',
+      message: `it ended:\n${lastWords}`,
+      mend: 'Do what it says, and call the demo again.',
+    });
   }
 
   /** Whether every camera is watched; not where the console does not answer. */
