@@ -5,8 +5,8 @@
  * - `bus`: frames of 50 KB through the bus, produced and consumed, per CPU second of the two processes; the peer is
  *   a plain kafkajs producer (ten a batch) and its `eachBatch` consumer. The broker's own CPU is left out: it is the
  *   same for all. Bar: twice as many.
- * - `groups`: three members, one is killed. How long the partitions that were not the dead one's had no record,
- *   against an eager kafkajs group as it comes (session 30 s, heartbeat 3 s) and one with our session (6 s) and
+ * - `groups`: three members, one is killed. How long a record of the partitions that were not the dead one's waited
+ *   at most, against an eager kafkajs group as it comes (session 30 s, heartbeat 3 s) and one with our session (6 s) and
  *   heartbeat (1 s); and how long until the dead one's partitions had one again, against a group of the newer
  *   protocol (KIP-848) as a default broker has it.
  *   Bars: ten times shorter; 10 s.

@@ -3,7 +3,7 @@ import { Consumer as PlatformaticConsumer } from '@platformatic/kafka';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { connectKafkaBus } from '../../runtime/bus/kafka/connect.ts';
 import type { KafkaOptions } from '../../runtime/bus/kafka/link.ts';
-import { KEYS } from './keys.ts';
+import { KEYS, keyOfEach } from './keys.ts';
 
 export type Kind = 'ours' | 'ours-kafkajs' | 'kafkajs' | 'kafkajs-default' | 'kip848';
 
@@ -11,7 +11,9 @@ export type Task =
   /** Sends `count` records of `bytes`, `inFlight` at a time, and says what it cost. */
   | { do: 'produce'; kind: Kind; count: number; bytes: number; inFlight: number; topic: string }
   /** Reads until it has seen `count`, and says what it cost; `count` 0: says for each record when it came. */
-  | { do: 'consume'; kind: Kind; count: number; group: string; topic: string; sessionMs?: number };
+  | { do: 'consume'; kind: Kind; count: number; group: string; topic: string; sessionMs?: number }
+  /** Sends, until it is killed, a small record to each of `partitions` partitions so often; it holds when it was sent. */
+  | { do: 'trickle'; everyMs: number; partitions: number; topic: string };
 
 export interface Cost {
   /** User and system seconds of this process. */
@@ -19,7 +21,10 @@ export interface Cost {
   seconds: number;
 }
 
-export type Report = { ready: true } | { done: Cost } | { came: [partition: number, atMs: number][] };
+/** A record that came, and when it was sent: both as `monotonic` tells. */
+export type Came = [partition: number, atMs: number, sentMs: number];
+
+export type Report = { ready: true } | { done: Cost } | { came: Came[] };
 
 /** Deliveries are told in bundles, so that telling costs little. */
 const TELL_MS = 20;
@@ -68,20 +73,31 @@ async function produce({ kind, count, bytes, inFlight, topic }: Extract<Task, { 
   say({ done: cost() });
 }
 
+async function trickle({ everyMs, partitions, topic }: Extract<Task, { do: 'trickle' }>): Promise<void> {
+  const producer = (await connectKafkaBus(options('platformatic'))).producer();
+  const keys = keyOfEach(partitions);
+  setInterval(() => {
+    const value = Buffer.alloc(8);
+    value.writeDoubleLE(now());
+    for (const key of keys) void producer.send(topic, { key, value }).catch(() => undefined);
+  }, everyMs);
+  say({ ready: true });
+}
+
 async function consume(task: Extract<Task, { do: 'consume' }>): Promise<void> {
   const { kind, count, group, topic, sessionMs = 6_000 } = task;
   let seen = 0;
   let cost: (() => Cost) | undefined;
-  let came: [number, number][] = [];
+  let came: Came[] = [];
   if (count === 0) {
     setInterval(() => {
       if (came.length > 0) say({ came });
       came = [];
     }, TELL_MS);
   }
-  const took = (partition: number): void => {
+  const took = (partition: number, value: Buffer): void => {
     if (count === 0) {
-      came.push([partition, now()]);
+      came.push([partition, now(), value.readDoubleLE()]);
       return;
     }
     cost ??= meter();
@@ -100,7 +116,7 @@ async function consume(task: Extract<Task, { do: 'consume' }>): Promise<void> {
     const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
     await consumer.run({
       eachBatch: async ({ batch }) => {
-        for (const { value } of batch.messages) if (value) took(batch.partition);
+        for (const { value } of batch.messages) if (value) took(batch.partition, value);
       },
     });
     await joined;
@@ -112,12 +128,12 @@ async function consume(task: Extract<Task, { do: 'consume' }>): Promise<void> {
       groupProtocol: 'consumer',
     });
     const stream = await consumer.consume({ topics: [prefix + topic], mode: 'committed', fallbackMode: 'earliest' });
-    stream.on('data', ({ partition }: { partition: number }) => took(partition));
+    stream.on('data', ({ partition, value }: { partition: number; value: Buffer }) => took(partition, value));
     await new Promise((resolve) => setTimeout(resolve, 3_000));
   } else {
     const bus = await connectKafkaBus(options(clientOf(kind)));
     const consumer = bus.consumer(group, [topic], (delivery) => {
-      if (delivery.value) took(delivery.partition);
+      if (delivery.value) took(delivery.partition, delivery.value);
       delivery.ack();
     });
     await consumer.start();
@@ -144,5 +160,9 @@ function key(number: number): string {
 
 if (process.send) {
   process.on('disconnect', () => process.exit(0));
-  process.on('message', (task: Task) => void (task.do === 'produce' ? produce(task) : consume(task)));
+  process.on('message', (task: Task) => {
+    if (task.do === 'produce') void produce(task);
+    else if (task.do === 'trickle') void trickle(task);
+    else void consume(task);
+  });
 }

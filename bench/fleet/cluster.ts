@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { KafkaOptions } from '../../runtime/bus/kafka/link.ts';
 import { TopicAdmin, wantedTopics } from '../../runtime/bus/kafka/topics.ts';
 import { KafkaServer } from '../../test/services/kafka.ts';
-import type { Cost, Report, Task } from './child.ts';
+import type { Came, Cost, Report, Task } from './child.ts';
 import type { BusAt } from './engine.ts';
 
 /** A broker of its own, with the product's topics under a prefix a measurement. */
@@ -48,7 +48,7 @@ export class BenchCluster {
 /** One process of the benchmark. */
 export class BenchChild {
   /** Every delivery: partition and when, on the machine's monotonic clock. */
-  readonly came: [partition: number, atMs: number][] = [];
+  readonly came: Came[] = [];
   readonly #process: ChildProcess;
   readonly #ready = Promise.withResolvers<void>();
   readonly #done = Promise.withResolvers<Cost>();
