@@ -62,7 +62,11 @@ export async function run(args: string[]): Promise<void> {
   });
   const wanted = values.only.split(',');
   const unknown = wanted.filter((part) => !(part in PARTS));
-  if (unknown.length > 0) throw new Error(`--only: no part ${unknown.join(', ')}; there are ${Object.keys(PARTS)}`);
+  if (unknown.length > 0) {
+    console.error(`--only: there is no part ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}`);
+    process.exitCode = 2;
+    return;
+  }
   const how = { repeats: Number(values.repeats), minutes: Number(values.minutes) };
   const cluster = await new BenchCluster(PARTITIONS).start();
   const results: Record<string, Found> = {};
