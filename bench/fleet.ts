@@ -61,7 +61,7 @@ export async function run(args: string[]): Promise<void> {
     },
   });
   const wanted = values.only.split(',');
-  const unknown = wanted.filter((part) => !(part in PARTS));
+  const unknown = wanted.filter((part) => !Object.hasOwn(PARTS, part));
   if (unknown.length > 0) {
     console.error(`--only: there is no part ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}`);
     process.exitCode = 2;

@@ -47,7 +47,7 @@ export class BenchCluster {
 
 /** One process of the benchmark. */
 export class BenchChild {
-  /** Every delivery: partition and when, on the machine's monotonic clock. */
+  /** Every delivery, on the machine's monotonic clock. */
   readonly came: Came[] = [];
   readonly #process: ChildProcess;
   readonly #ready = Promise.withResolvers<void>();

@@ -95,12 +95,7 @@ export class LitScene {
     const half = width / 2;
     for (let y = 0, o = 0; y < height / 2; y++) {
       for (let x = 0, i = 2 * y * width; x < half; x++, o++, i += 2) {
-        pixels[o] = mean4(
-          colour[i] as number,
-          colour[i + 1] as number,
-          colour[i + width] as number,
-          colour[i + width + 1] as number,
-        );
+        pixels[o] = meanOf(colour, i, i + width);
       }
     }
     return { light, colour, pixels };
@@ -211,6 +206,11 @@ export function mean4(a: number, b: number, c: number, d: number): number {
   const odd = (a & 0xff00ff) + (b & 0xff00ff) + (c & 0xff00ff) + (d & 0xff00ff) + 0x20002;
   const even = ((a >>> 8) & 0xff) + ((b >>> 8) & 0xff) + ((c >>> 8) & 0xff) + ((d >>> 8) & 0xff) + 2;
   return 0xff000000 | ((odd >>> 2) & 0xff00ff) | ((even << 6) & 0xff00);
+}
+
+/** Of a pixel's samples: two from `i` on, and two of the row below from `j` on. */
+export function meanOf(colour: Int32Array, i: number, j: number): number {
+  return mean4(colour[i] as number, colour[i + 1] as number, colour[j] as number, colour[j + 1] as number);
 }
 
 function pack(red: number, green: number, blue: number): number {

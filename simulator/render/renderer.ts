@@ -14,7 +14,7 @@ import { Ground } from './ground.ts';
 import { GroundShadows } from './ground_shadow.ts';
 import { InsideShare } from './inside.ts';
 import { type Light, lightOf } from './light.ts';
-import { isSunlit, LitScene, mean4, type Touch } from './lit_scene.ts';
+import { isSunlit, LitScene, mean4, meanOf, type Touch } from './lit_scene.ts';
 import { Mesh } from './mesh.ts';
 import { addPerson } from './person.ts';
 import { type Coverage, type Layer, makeCoverage, makeLayer, PARTS, Rasteriser } from './raster.ts';
@@ -299,12 +299,7 @@ export class SceneRenderer {
           if (upper === lower && ia === ib && ia !== 0) {
             // Inside one actor, as most are.
             if (isActor) visible[ia] = (visible[ia] as number) + 4;
-            pixels[o] = mean4(
-              colour[i] as number,
-              colour[i + 1] as number,
-              colour[j] as number,
-              colour[j + 1] as number,
-            );
+            pixels[o] = meanOf(colour, i, j);
             continue;
           }
           const ja = lower & 0xffff;

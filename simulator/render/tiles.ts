@@ -43,6 +43,7 @@ export class Tiles {
     }
   }
 
+  /** Calls with each run of marked tiles. */
   each(visit: VisitRun): void {
     this.#each(0, 0, this.columns, this.rows, visit);
   }

@@ -1,6 +1,6 @@
 import type { Furniture } from '../world/furniture.ts';
 import type { ActorLight } from './actor_light.ts';
-import { type LitScene, mean4 } from './lit_scene.ts';
+import { type LitScene, mean4, meanOf } from './lit_scene.ts';
 import type { Mesh } from './mesh.ts';
 import { addTarpaulin } from './props.ts';
 import { type Coverage, type Layer, makeCoverage, makeLayer, type Rasteriser } from './raster.ts';
@@ -139,12 +139,7 @@ export class Wind {
           const i = 2 * upper;
           const j = i + 2 * width;
           if (ia === SCENERY_PAIR && ja === SCENERY_PAIR) {
-            pixels[o] = mean4(
-              colour[i] as number,
-              colour[i + 1] as number,
-              colour[j] as number,
-              colour[j + 1] as number,
-            );
+            pixels[o] = meanOf(colour, i, j);
             continue;
           }
           pixels[o] = mean4(
