@@ -247,7 +247,8 @@ describe('a camera that goes away', () => {
     expect(intervals.length).toBeGreaterThan(3);
     expect(intervals.every(({ afterSeq }) => afterSeq >= 0)).toBe(true);
     for (const [i, { from }] of intervals.entries()) if (i > 0) expect(from).toBe(intervals[i - 1]?.to);
-    expect(intervals.at(-1)?.reason).toMatch(/^RTSP_/);
+    // Once the camera answers again it is connecting for as long as its process takes to load.
+    expect(intervals.map(({ reason }) => reason).join(' ')).toMatch(/^(RTSP_\w+ ?){3,}( ?connecting)*$/);
     expect((await detailOf('gate'))['lastRunId']).toBe(run);
     expect((await statusOf('gate'))?.runId ?? '').toSatisfy((next: string) => next > run);
     expect(await metric('banksman_camera_reconnects_total')).toContain('camera="gate",reason="RTSP_ENDED"} 1');
