@@ -18,8 +18,9 @@ export default defineConfig({
     exclude: ['node_modules/**', '.node/**', '**/*.{long,soak}.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // Above the limit of `until`, which says what it waited for.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     sequence: { sequencer: LongestFirst },
   },
 });

@@ -2,6 +2,7 @@
  * Compares what the product says happened with what did. Pure. Times are seconds since the scenario
  * began; where it loops they go on: the third round begins at twice the duration.
  */
+import { BanksmanError } from '../runtime/errors.ts';
 import { cameraModel, lineInPicture, shareInSight } from './site.ts';
 import { DWELL_S } from './world/incidents.ts';
 import type { IncidentKind, TrueIncident } from './world/types.ts';
@@ -54,6 +55,7 @@ export interface Score {
   unjudged: Reported[];
   /** Found of found and missed; 1 where nothing was to be found. */
   recall: number;
+  /** Of what began within the window; the camera need not have been there before. */
   lateS: { median: number; max: number } | null;
 }
 
@@ -102,14 +104,18 @@ const KINDS: readonly string[] = [
 /**
  * Every rule on every camera that sees its area or line. Zones and lines of the site file have the
  * names of the plan, its cameras those of the site.
- * @throws when a rule's dwell is not the truth's.
+ * @throws BanksmanError CONFIG_INVALID_VALUE when a rule's dwell is not the truth's.
  */
 export function watchesOf(site: SiteLike): Watch[] {
   const watches: Watch[] = [];
   for (const rule of site.rules) {
     if (!isKind(rule.type)) continue;
     if (rule.dwell_s !== undefined && rule.dwell_s !== DWELL_S) {
-      throw new Error(`rule ${rule.id}: the truth knows stays of ${DWELL_S} s, not of ${rule.dwell_s} s`);
+      throw new BanksmanError('CONFIG_INVALID_VALUE', {
+        where: `rules, ${rule.id}`,
+        message: `the truth knows stays of ${DWELL_S} s, not of ${rule.dwell_s} s`,
+        mend: `Write dwell_s: ${DWELL_S}, or take the rule out, on a simulated site.`,
+      });
     }
     const place = rule.line ?? rule.zone ?? null;
     for (const [camera, { zones = {}, lines = {} }] of Object.entries(site.cameras)) {
@@ -154,20 +160,23 @@ export function score(
   result.unjudged = [...left];
   const asked = result.found.length + result.missed.length;
   result.recall = asked === 0 ? 1 : result.found.length / asked;
-  const late = result.found.map(({ lateS }) => lateS).sort((a, b) => a - b);
+  const inWindow = result.found.filter(({ incident }) => incident.startS >= options.fromS);
+  const late = inWindow.map(({ lateS }) => lateS).sort((a, b) => a - b);
   const [median, max] = [late[Math.floor(late.length / 2)], late.at(-1)];
   result.lateS = median === undefined || max === undefined ? null : { median, max };
   return result;
 }
 
 /** The truth of every round that the window touches; one more before it, for what was still open. */
-function rounds(truth: readonly TrueIncident[], { durationS, fromS, toS }: ScoreOptions): TrueIncident[] {
+function rounds(truth: readonly TrueIncident[], { durationS, fromS, toS, earlyS = 1 }: ScoreOptions): TrueIncident[] {
   const all: TrueIncident[] = [];
-  for (let round = Math.floor(fromS / durationS) - 1; round * durationS < toS; round++) {
+  // What is told a little ahead of its true start is not false for as long as that start is still to come.
+  const untilS = toS + earlyS;
+  for (let round = Math.floor(fromS / durationS) - 1; round * durationS < untilS; round++) {
     const shift = round * durationS;
     for (const one of truth) {
       const incident = { ...one, startS: one.startS + shift, endS: one.endS + shift };
-      if (incident.startS < toS) all.push(incident);
+      if (incident.startS < untilS) all.push(incident);
     }
   }
   return all.sort((a, b) => a.startS - b.startS);

@@ -3,10 +3,9 @@
  * incident what truly happened.
  */
 import { spawn } from 'node:child_process';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { parse } from 'yaml';
 import { parseDuration } from '../../cli/duration.ts';
 import { Progress } from '../../cli/progress.ts';
 import { StopSignal } from '../../cli/stop_signal.ts';
@@ -14,16 +13,23 @@ import { type DataDirLock, lockDataDir } from '../../runtime/bus/local/lock.ts';
 import { asError, BanksmanError } from '../../runtime/errors.ts';
 import { renderClips } from '../../simulator/clips/render.ts';
 import { serveClips, siteClips } from '../../simulator/clips/site_clips.ts';
-import { watchesOf } from '../../simulator/score.ts';
+import type { Score } from '../../simulator/score.ts';
+import type { World } from '../../simulator/world/types.ts';
 import { Judge } from './judge.ts';
 import { siteWithFreePorts } from './ports.ts';
 import { Product } from './product.ts';
+import { SiteFile } from './site_file.ts';
 import { Words } from './words.ts';
 
 const SITE = join(import.meta.dirname, 'site.yaml');
 const WORK = join(import.meta.dirname, '../../.cache/demo');
 const LOCK = join(WORK, '../demo-running');
 const TICK_MS = 250;
+const WATCHED_LATE_MS = 20_000;
+/** Nobody looks at an unattended demo. */
+const WATCHED_LIMIT_MS = 180_000;
+/** Until an edited site file is in force. */
+const APPLIED_MS = 5_000;
 
 type Options = ReturnType<typeof options>['values'];
 
@@ -68,38 +74,83 @@ async function demo(values: Options, seed: number, forMs: number | undefined): P
   const server = await serveClips(clips, site.rtspPort);
   const product = new Product(site.path);
   // A second Ctrl-C waits for nobody; what the product has committed stays.
-  stop.onInsisted = () => process.exit(1);
+  stop.onInsisted = () => {
+    product.kill();
+    process.exit(1);
+  };
+  let isInOrder = false;
   try {
     await product.ready(stop.signal);
-    if (stop.signal.aborted) return 0;
-    words.greet(product.console);
-    if (!values.json && values.open) open(product.console);
-
-    while (!stop.signal.aborted && !(await product.isWatching())) {
-      if (!stop.signal.aborted) product.mustRun();
-      await sleep();
+    if (!stop.signal.aborted) {
+      words.greet(product.console);
+      if (!values.json && values.open) open(product.console);
+      const beganMs = Math.min(...server.segments.map(({ atMs }) => atMs));
+      words.sum(await judgeUntilStop(product, { world, beganMs, sitePath: site.path, forMs }, words, stop));
     }
-    if (stop.signal.aborted) return 0;
-    const beganMs = Math.min(...server.segments.map(({ atMs }) => atMs));
-    const judge = new Judge(world, watchesOf(parse(await readFile(site.path, 'utf8'))), beganMs, Date.now());
-    if (forMs !== undefined) stop.after(forMs);
-    const following = product
-      .follow((incident) => judge.report(incident), stop.signal)
-      .catch((error: unknown) => {
-        if (!stop.signal.aborted) throw error;
-      });
-    while (!stop.signal.aborted) {
-      product.mustRun();
-      for (const verdict of judge.news(Date.now())) words.verdict(verdict);
-      await sleep();
-    }
-    await following;
-    words.sum(judge.score(Date.now()));
-    return 0;
   } finally {
-    await product.stop();
+    isInOrder = await product.stop();
     await server.stop();
   }
+  if (!isInOrder) words.note('banksman up did not stop in order');
+  return isInOrder ? 0 : 1;
+}
+
+interface Judged {
+  world: World;
+  /** When the first picture was sent. */
+  beganMs: number;
+  sitePath: string;
+  /** Counted from when all cameras are watched. */
+  forMs: number | undefined;
+}
+
+/** Says each verdict as it is sure. @returns the score, when asked to stop or the time is up. */
+async function judgeUntilStop(product: Product, judged: Judged, words: Words, stop: StopSignal): Promise<Score> {
+  const { world, beganMs, sitePath, forMs } = judged;
+  const file = new SiteFile(sitePath);
+  const startedMs = Date.now();
+  let judge = new Judge(world, await file.watches(), beganMs, startedMs);
+  const following = product.follow((incident) => judge.report(incident), stop.signal);
+  let isWatched = false;
+  let isLateSaid = false;
+  while (!stop.signal.aborted) {
+    product.mustRun();
+    if (!isWatched) {
+      const unwatched = await product.unwatched();
+      const waitedMs = Date.now() - startedMs;
+      isWatched = unwatched?.length === 0;
+      if (isWatched) {
+        judge.watched(Date.now());
+        if (forMs !== undefined) stop.after(forMs);
+      } else if (forMs !== undefined && waitedMs > WATCHED_LIMIT_MS) throw notWatched(unwatched);
+      else if (!isLateSaid && waitedMs > WATCHED_LATE_MS) {
+        isLateSaid = true;
+        words.note(`not watched yet: ${unwatched?.join(', ') ?? 'the console does not answer'}`);
+      }
+    }
+    const edited = isWatched ? await file.edited((why) => words.note(why)) : null;
+    if (edited) {
+      const nowMs = Date.now();
+      for (const verdict of judge.news(nowMs, true)) words.verdict(verdict);
+      words.note('judged by the edited site file from here on');
+      judge = new Judge(world, edited, beganMs, nowMs + APPLIED_MS);
+      judge.watched(nowMs + APPLIED_MS);
+    }
+    for (const verdict of judge.news(Date.now())) words.verdict(verdict);
+    await sleep();
+  }
+  await following;
+  const nowMs = Date.now();
+  for (const verdict of judge.news(nowMs, true)) words.verdict(verdict);
+  return judge.score(nowMs);
+}
+
+function notWatched(cameras: string[] | null): BanksmanError {
+  return new BanksmanError('ROLE_FAILED', {
+    where: 'npm run demo',
+    message: `not watched after ${WATCHED_LIMIT_MS / 1000} s: ${cameras?.join(', ') ?? 'the console does not answer'}`,
+    mend: 'See the camera in the console without --for; a machine with other work to do may need a second try.',
+  });
 }
 
 /** Two would draw the same pictures and record into the same folder. */

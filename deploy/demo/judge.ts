@@ -9,7 +9,7 @@ export interface Verdict {
   rule: string;
   /** Seconds since the scenario began; of a missed one, when it truly began. */
   atS: number;
-  /** From the true begin to the opening; null where there is no such pair. */
+  /** From the true begin to the opening; null where there is no such pair, or it was not watched from its begin. */
   lateS: number | null;
   incident: string | null;
 }
@@ -17,31 +17,39 @@ export interface Verdict {
 /** What of an incident is judged. */
 export type ReportedIncident = Pick<Incident, 'id' | 'camera' | 'rule' | 'openedAt' | 'closedAt' | 'direction'>;
 
+/** From the end of something until nothing is told of it any more: 5 s for a crossing, and the way to the console. */
+const REPORT_S = 7;
+
 /** Holds what the product reports against the truth of a looping scenario. Times in: epoch milliseconds. */
 export class Judge {
   readonly #world: World;
   readonly #watches: readonly Watch[];
   readonly #beganMs: number;
-  readonly #fromS: number;
+  readonly #sinceMs: number;
+  #fromS: number | null = null;
   readonly #reported = new Map<string, Reported>();
   readonly #said = new Set<string>();
 
   /**
    * @param beganMs when the first round's first picture was sent.
-   * @param fromMs since when all cameras are watched: what began before need not be found.
+   * @param sinceMs what is older is an earlier demo's, which left it in the store.
    */
-  constructor(world: World, watches: readonly Watch[], beganMs: number, fromMs: number) {
+  constructor(world: World, watches: readonly Watch[], beganMs: number, sinceMs: number) {
     this.#world = world;
     this.#watches = watches;
     this.#beganMs = beganMs;
-    this.#fromS = (fromMs - beganMs) / 1000;
+    this.#sinceMs = sinceMs;
+  }
+
+  /** All cameras are watched since `fromMs`: what began before need not be found. Until this is said, nothing need. */
+  watched(fromMs: number): void {
+    this.#fromS = (fromMs - this.#beganMs) / 1000;
   }
 
   report({ id, camera, rule, openedAt, closedAt, direction }: ReportedIncident): void {
     const at = (time: string): number => (Date.parse(time) - this.#beganMs) / 1000;
     const openedAtS = at(openedAt);
-    // What an earlier demo left in the store.
-    if (openedAtS < this.#fromS) return;
+    if (Date.parse(openedAt) < this.#sinceMs) return;
     this.#reported.set(id, {
       id,
       camera,
@@ -54,21 +62,26 @@ export class Judge {
 
   score(nowMs: number): Score {
     const toS = (nowMs - this.#beganMs) / 1000;
-    const durationS = this.#world.durationS;
-    return score(this.#world.incidents, this.#watches, [...this.#reported.values()], {
-      durationS,
-      fromS: this.#fromS,
-      toS,
-    });
+    const fromS = this.#fromS ?? toS;
+    const { incidents, durationS } = this.#world;
+    return score(incidents, this.#watches, [...this.#reported.values()], { durationS, fromS, toS });
   }
 
-  /** What is new since the last call. */
-  news(nowMs: number): Verdict[] {
+  /**
+   * What is new since the last call, as soon as it is sure: late is not missed while it lasts.
+   * @param isLast whatever is not found by now is missed.
+   */
+  news(nowMs: number, isLast = false): Verdict[] {
     const judged = this.score(nowMs);
+    const nowS = (nowMs - this.#beganMs) / 1000;
+    const over = judged.missed.filter(({ incident }) => isLast || nowS > incident.endS + REPORT_S);
     const all: [string, Verdict][] = [
-      ...judged.found.map(({ watch, reported, lateS }): [string, Verdict] => [
+      ...judged.found.map(({ watch, incident, reported, lateS }): [string, Verdict] => [
         reported.id,
-        { verdict: 'found', ...of(watch), atS: reported.openedAtS, lateS, incident: reported.id },
+        {
+          ...{ verdict: 'found', ...of(watch), atS: reported.openedAtS, incident: reported.id },
+          lateS: incident.startS < (this.#fromS ?? nowS) ? null : lateS,
+        },
       ]),
       ...(['false', 'repeated'] as const).flatMap((verdict) =>
         judged[verdict].map((one): [string, Verdict] => [
@@ -76,7 +89,7 @@ export class Judge {
           { verdict, camera: one.camera, rule: one.rule, atS: one.openedAtS, lateS: null, incident: one.id },
         ]),
       ),
-      ...judged.missed.map(({ watch, incident }: Expected): [string, Verdict] => [
+      ...over.map(({ watch, incident }: Expected): [string, Verdict] => [
         `${watch.camera}/${watch.rule}/${incident.startS}`,
         { verdict: 'missed', ...of(watch), atS: incident.startS, lateS: null, incident: null },
       ]),

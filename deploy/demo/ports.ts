@@ -4,6 +4,8 @@ import { parseDocument } from 'yaml';
 import { freePort, whyTaken } from '../../runtime/ports.ts';
 
 const RTSP_PORT = 8554;
+/** Where a site file says nothing. */
+const USUAL = { console: '127.0.0.1:8080', metrics: '127.0.0.1:9464' };
 
 export interface DemoSite {
   /** The site file to run with: the demo's own, or a copy where a port of it was taken. */
@@ -25,14 +27,18 @@ export async function siteWithFreePorts(path: string, copyTo: string, wantedPort
     }
     changes.push(`port ${wantedPort} is taken: the cameras are at ${rtspPort}`);
   }
-  for (const what of ['console', 'metrics']) {
-    const port = Number(String(site.getIn([what, 'bind'])).split(':')[1]);
+  for (const [what, usual] of Object.entries(USUAL)) {
+    const port = Number(
+      String(site.getIn([what, 'bind']) ?? usual)
+        .split(':')
+        .at(-1),
+    );
     if (!(await whyTaken(port))) continue;
     site.setIn([what, 'bind'], '127.0.0.1:0');
     changes.push(`port ${port} is taken: ${what} is elsewhere`);
   }
   if (changes.length === 0) return { path, rtspPort, changes };
-  site.set('data_dir', resolve(path, '..', String(site.get('data_dir'))));
+  site.set('data_dir', resolve(path, '..', String(site.get('data_dir') ?? './data')));
   await writeFile(copyTo, site.toString());
   return { path: copyTo, rtspPort, changes };
 }

@@ -6,6 +6,15 @@ import type { Incident } from '../../runtime/messages/types.ts';
 
 const CLI = join(import.meta.dirname, '../../cli.ts');
 const KEPT_CHARACTERS = 20_000;
+const RETRY_MS = 250;
+const ANSWER_LIMIT_MS = 5_000;
+
+interface CameraAnswer {
+  id: string;
+  watched: boolean;
+  state: string;
+  reason: string | null;
+}
 
 /** `banksman up` as a user runs it, in a process of its own. */
 export class Product {
@@ -20,6 +29,8 @@ export class Product {
   constructor(sitePath: string, env: Record<string, string> = {}) {
     this.#child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, 'up', '-c', sitePath], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own: Ctrl-C of the terminal would be the first asking and `stop` the second, which waits for nobody.
+      detached: true,
       env: { ...process.env, NO_COLOR: '1', ...env },
     });
     this.#ended = once(this.#child, 'exit');
@@ -41,7 +52,7 @@ export class Product {
 
   /** @throws BanksmanError ROLE_FAILED with its last words when it has ended. */
   mustRun(): void {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) return;
+    if (this.#isRunning()) return;
     const lastWords = this.#said.trim().split('\n').slice(-10).join('\n');
     throw new BanksmanError('ROLE_FAILED', {
       where: 'banksman up',
@@ -50,20 +61,35 @@ export class Product {
     });
   }
 
-  /** Whether every camera is watched; not where the console does not answer. */
-  async isWatching(): Promise<boolean> {
+  /** Cameras that are not watched, each with why; null where the console does not answer. */
+  async unwatched(): Promise<string[] | null> {
     try {
-      const response = await fetch(`${this.console}/api/v1/cameras`);
-      const { cameras }: { cameras: { watched: boolean }[] } = JSON.parse(await response.text());
-      return cameras.length > 0 && cameras.every(({ watched }) => watched);
+      const { cameras } = await this.#get<{ cameras: CameraAnswer[] }>('/api/v1/cameras');
+      if (cameras.length === 0) return null;
+      const blind = cameras.filter(({ watched }) => !watched);
+      return blind.map(({ id, state, reason }) => `${id} (${[state, reason].filter(Boolean).join(', ')})`);
     } catch {
-      return false;
+      return null;
     }
   }
 
-  /** Calls back for each incident as it is now, at every change. Goes on until aborted or the console is gone. */
+  /**
+   * Calls back for each incident as it is now, at every change, until aborted. A console that goes away (its role is
+   * restarted when its part of the site file changes) is followed again, and asked for what changed meanwhile.
+   */
   async follow(onIncident: (incident: Incident) => void, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#followOnce(onIncident, signal).catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+
+  /** Ends, or fails, with the console. */
+  async #followOnce(onIncident: (incident: Incident) => void, signal: AbortSignal): Promise<void> {
     const response = await fetch(`${this.console}/api/v1/events`, { signal });
+    if (!response.ok) return;
+    const { incidents } = await this.#get<{ incidents: Incident[] }>('/api/v1/incidents?limit=100');
+    for (const incident of incidents) onIncident(incident);
     let rest = '';
     for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
       const events = (rest + chunk).split('\n\n');
@@ -76,9 +102,24 @@ export class Product {
     }
   }
 
-  async stop(): Promise<void> {
-    // Ctrl-C has reached it as well; the second asking would not wait for what is due.
-    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGTERM');
+  async #get<T>(path: string): Promise<T> {
+    const response = await fetch(this.console + path, { signal: AbortSignal.timeout(ANSWER_LIMIT_MS) });
+    return JSON.parse(await response.text());
+  }
+
+  /** Ends it without waiting for what is due. */
+  kill(): void {
+    if (this.#child.pid !== undefined && this.#isRunning()) process.kill(-this.#child.pid, 'SIGKILL');
+  }
+
+  #isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Resolves when all of it is gone. @returns whether it ended in order. */
+  async stop(): Promise<boolean> {
+    if (this.#isRunning()) this.#child.kill('SIGTERM');
     await this.#ended;
+    return this.#child.exitCode === 0;
   }
 }

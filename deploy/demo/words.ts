@@ -41,7 +41,7 @@ export class Words {
   sum({ found, missed, repeated, recall, lateS, ...rest }: Score): void {
     const counts = { found: found.length, missed: missed.length, false: rest.false.length, repeated: repeated.length };
     if (this.#json) {
-      this.#line({ event: 'score', ...counts, recall, late_s: lateS });
+      this.#line({ event: 'score', ...counts, unjudged: rest.unjudged.length, recall, late_s: lateS });
       return;
     }
     const late = lateS === null ? '' : `; late by ${lateS.median.toFixed(1)} s, at most ${lateS.max.toFixed(1)} s`;
