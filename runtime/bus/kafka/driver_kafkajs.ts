@@ -8,11 +8,13 @@ import ConnectionPool from 'kafkajs/src/network/connectionPool.js';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 import makeSocketFactory from 'kafkajs/src/network/socketFactory.js';
 import Decoder from 'kafkajs/src/protocol/decoder.js';
+import type Encoder from 'kafkajs/src/protocol/encoder.js';
 import decodeBatch from 'kafkajs/src/protocol/recordBatch/v0/decoder.js';
 import apiKeys from 'kafkajs/src/protocol/requests/apiKeys.js';
 import protocol from 'kafkajs/src/protocol/requests/index.js';
 import { type FetchedRecord, NO_HEADERS } from '../session/session.ts';
 import { CODE } from './codes.ts';
+import { encodeProduce } from './kafkajs_produce.ts';
 import {
   CONNECT_MS,
   type Fetched,
@@ -25,7 +27,6 @@ import {
 import { toTls } from './tls.ts';
 
 const ALL_REPLICAS = -1;
-const NO_COMPRESSION = 0;
 const READ_UNCOMMITTED = 0;
 const CONSUMER = 'consumer';
 /** Length, magic and counts in front of the records of a batch. */
@@ -82,11 +83,16 @@ async function toSasl(sasl: KafkaSasl): Promise<Record<string, unknown>> {
 }
 
 function link(broker: Broker, pool: ConnectionPool): KafkaLink {
-  const call = async <T>(api: string, request: Record<string, unknown>, decode?: (data: Buffer) => Promise<T>) => {
+  const call = async <T>(
+    api: string,
+    request: Record<string, unknown>,
+    decode?: (data: Buffer) => Promise<T>,
+    body?: Encoder,
+  ) => {
     const key = apiKeys[api] ?? -1;
     const built = broker.lookupRequest(key, protocol.requests[api] ?? {})(request);
     const answer = await pool.send({
-      request: built.request,
+      request: body ? { ...built.request, encode: async () => body } : built.request,
       response: { decode: decode ?? built.response.decode, parse: async (data) => data },
       logResponseError: false,
     });
@@ -136,23 +142,10 @@ function link(broker: Broker, pool: ConnectionPool): KafkaLink {
     },
 
     produce: async (batches, identity) => {
-      const timestamp = Date.now();
-      const topicData = byTopic(batches, ({ partition, firstSequence, records }) => ({
-        partition,
-        firstSequence,
-        messages: records.map(({ key, headers, value }) => ({ key: Buffer.from(key), value, headers, timestamp })),
-      }));
+      const body = encodeProduce(batches, identity, { timeoutMs: REQUEST_MS, timestamp: Date.now() });
       const answer = await call<{
         topics: { topicName: string; partitions: { partition: number; errorCode: number; baseOffset: string }[] }[];
-      }>('Produce', {
-        acks: ALL_REPLICAS,
-        timeout: REQUEST_MS,
-        transactionalId: null,
-        producerId: identity.id.toString(),
-        producerEpoch: identity.epoch,
-        compression: NO_COMPRESSION,
-        topicData,
-      });
+      }>('Produce', { acks: ALL_REPLICAS, topicData: [] }, undefined, body);
       return answer.topics.flatMap(({ topicName, partitions }) =>
         partitions.map(({ partition, errorCode, baseOffset }) => ({
           topic: topicName,

@@ -1,7 +1,7 @@
 /** Parts of kafkajs below its own producer and consumer, as far as they are used; it has no types for them. */
 declare module 'kafkajs/src/network/connectionPool.js' {
   interface Request {
-    readonly request: { readonly apiKey: number };
+    readonly request: { readonly apiKey: number; encode(): Promise<unknown> };
     readonly response: { decode(data: Buffer): Promise<unknown>; parse(data: unknown): Promise<unknown> };
   }
   export default class ConnectionPool {
@@ -41,6 +41,20 @@ declare module 'kafkajs/src/protocol/requests/index.js' {
 declare module 'kafkajs/src/protocol/requests/apiKeys.js' {
   const keys: Readonly<Record<string, number>>;
   export default keys;
+}
+
+declare module 'kafkajs/src/protocol/encoder.js' {
+  export default class Encoder {
+    buf: Buffer;
+    offset: number;
+    constructor(initialSize?: number);
+    ensureAvailable(length: number): void;
+    readonly buffer: Buffer;
+  }
+}
+
+declare module 'kafkajs/src/protocol/recordBatch/crc32C/index.js' {
+  export default function crc32C(buffer: Buffer): number;
 }
 
 declare module 'kafkajs/src/protocol/decoder.js' {
