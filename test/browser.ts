@@ -3,6 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 
+/** Far more than a page needs: what is waited for is the page, not a machine that is busy with other tests. */
+const LAUNCH_MS = 120_000;
+const ACTION_MS = 90_000;
+
 /** Debian's Chromium, headless, with a profile of its own and no talk to the outside. */
 export class Browser {
   readonly #profile: string;
@@ -19,6 +23,7 @@ export class Browser {
       executablePath: '/usr/bin/chromium',
       headless: true,
       viewport,
+      timeout: LAUNCH_MS,
       args: [
         '--no-sandbox',
         '--disable-gpu',
@@ -29,6 +34,7 @@ export class Browser {
         '--disable-sync',
       ],
     });
+    context.setDefaultTimeout(ACTION_MS);
     return new Browser(profile, context);
   }
 

@@ -26,7 +26,6 @@ test('log in, see what the role may do, be put out', { timeout: 300_000 }, async
   const browser = await Browser.start();
   try {
     const { page, errors } = await browser.open(base);
-    page.setDefaultTimeout(90_000);
     const login = async (token: string): Promise<void> => {
       await page.waitForURL('**/login');
       await page.getByLabel('Your token').fill(token);
