@@ -5,7 +5,7 @@ import { HAS_TEST_DATA } from '../data.ts';
 import { until } from '../wait.ts';
 import { EndedSite, isUp } from './ends.ts';
 
-describe.skipIf(!HAS_TEST_DATA)('the end of up', { timeout: 120_000 }, () => {
+describe.skipIf(!HAS_TEST_DATA)('the end of up', { timeout: 300_000 }, () => {
   let server: RtspServer;
   let site: EndedSite;
 
@@ -37,10 +37,18 @@ describe.skipIf(!HAS_TEST_DATA)('the end of up', { timeout: 120_000 }, () => {
 
   test('the time that it was given', async () => {
     const command = site.up('--for', '5s');
-    await until('it to run', () => isUp(command));
-    const began = performance.now();
+    let began = performance.now();
+    await until('it to run', async () => {
+      const now = performance.now();
+      // What it has written by now is read: it began no earlier than the last look that found nothing.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (isUp(command)) return true;
+      began = now;
+      return false;
+    });
     const ended = await command.ended();
-    expect(performance.now() - began).toBeGreaterThan(4_500);
+    // A timer may be a moment early.
+    expect(performance.now() - began).toBeGreaterThan(4_990);
     expect([ended.code, ended.signal]).toEqual([0, null]);
     await site.left(command, ended);
   });
@@ -52,10 +60,9 @@ describe.skipIf(!HAS_TEST_DATA)('the end of up', { timeout: 120_000 }, () => {
     await until('the camera process, four roles and the supervisor', () => killed.left().length === 6);
     killed.signal('SIGKILL');
     const began = performance.now();
-    await until('the others to end', () => killed.left().length === 0, 20_000);
+    // Two seconds by their own clocks; the limit is for a machine that is busy with other tests.
+    await until('the others to end', () => killed.left().length === 0);
     console.log(`the last role ended ${((performance.now() - began) / 1000).toFixed(1)} s after its supervisor`);
-    // Two seconds by their own clocks; this is for a machine that is busy with other tests.
-    expect(performance.now() - began).toBeLessThan(10_000);
     expect((await killed.ended()).signal).toBe('SIGKILL');
     await until('the camera to be let go', async () => !(await plays()));
 
