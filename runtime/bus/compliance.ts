@@ -12,7 +12,7 @@ export interface BusFixture {
   stop(): Promise<void>;
   /** Bound of `frames.v1` in bytes, for a bus that bounds it at once (2 MB or less in the fixture). */
   framesMaxBytes?: number;
-  /** Until a dead or slow member's partitions are another's. */
+  /** Until a dead member's partitions are another's, on a machine that is busy with other tests. */
   failoverMs: number;
 }
 

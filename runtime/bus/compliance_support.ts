@@ -4,11 +4,11 @@ import { partitionOf } from './murmur2.ts';
 import type { Message, Producer } from './types.ts';
 
 /** For a slow bus on a loaded machine; what works takes a fraction. */
-export const COMPLIANCE_TIMEOUT_MS = 60_000;
+export const COMPLIANCE_TIMEOUT_MS = 120_000;
 
 /** Waits for a condition, not for a time. */
-export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(check, { timeout: 30_000, interval: 10 });
+export function eventually<T>(check: () => T | Promise<T>, timeout = 30_000): Promise<T> {
+  return vi.waitFor(check, { timeout, interval: 10 });
 }
 
 export function text(message: Message | undefined): string {

@@ -50,7 +50,7 @@ async function makeBus(client: KafkaOptions['client']): Promise<BusFixture> {
     stop: async () => {
       removing = removing.then(remove);
     },
-    failoverMs: 10_000,
+    failoverMs: 45_000,
   };
 }
 

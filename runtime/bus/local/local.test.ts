@@ -20,7 +20,7 @@ busCompliance('memory', async (): Promise<BusFixture> => {
     crash,
     stop: () => engine.close(),
     framesMaxBytes,
-    failoverMs: 2_000,
+    failoverMs: 15_000,
   };
 });
 
@@ -36,6 +36,6 @@ busCompliance('socket', async (): Promise<BusFixture> => {
       rmSync(dataDir, { recursive: true });
     },
     framesMaxBytes,
-    failoverMs: 2_000,
+    failoverMs: 15_000,
   };
 });
