@@ -61,7 +61,7 @@ async function refused(args: string[], env: Record<string, string | undefined> =
   return ended;
 }
 
-describe('a call that cannot be right', { timeout: 60_000 }, () => {
+describe('a call that cannot be right', { timeout: 180_000 }, () => {
   test('an unknown option, command, duration, topic or name', async () => {
     const [option, command, duration, topic, only] = await Promise.all([
       refused(['up', '--confg', 'site.yaml']),
@@ -105,7 +105,7 @@ describe('a call that cannot be right', { timeout: 60_000 }, () => {
   });
 });
 
-describe.skipIf(!HAS_TEST_DATA)('a model that is not right', { timeout: 60_000 }, () => {
+describe.skipIf(!HAS_TEST_DATA)('a model that is not right', { timeout: 180_000 }, () => {
   test('not pulled, an HTML page, other bytes, an unknown name: said before anything starts', async () => {
     const path = await write({});
     const none = join(dir, 'no-models');
@@ -131,7 +131,7 @@ describe.skipIf(!HAS_TEST_DATA)('a model that is not right', { timeout: 60_000 }
   });
 });
 
-describe.skipIf(!HAS_TEST_DATA)('a machine that is not right', { timeout: 60_000 }, () => {
+describe.skipIf(!HAS_TEST_DATA)('a machine that is not right', { timeout: 180_000 }, () => {
   let taken: Server;
   let port: number;
 
@@ -202,7 +202,7 @@ describe.skipIf(!HAS_TEST_DATA)('a machine that is not right', { timeout: 60_000
   });
 });
 
-describe.skipIf(!HAS_TEST_DATA)('Ctrl-C while it starts', { timeout: 60_000 }, () => {
+describe.skipIf(!HAS_TEST_DATA)('Ctrl-C while it starts', { timeout: 180_000 }, () => {
   /** Until the process has got so far: what it made, or said. */
   const stages: [string, (command: Command) => boolean][] = [
     ['it has only begun', () => existsSync(join(site, '../data/lock.db'))],
