@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { openMemoryBus } from '../../runtime/bus/local/memory.ts';
 import type { Bus, Message, Producer } from '../../runtime/bus/types.ts';
-import { systemClock } from '../../runtime/clock.ts';
+import { type Clock, FakeClock, systemClock } from '../../runtime/clock.ts';
 import { silentLogger } from '../../runtime/log.ts';
 import { encodeJson } from '../../runtime/messages/codec.ts';
 import { type JsonTopic, parseMessage, type ValueOf } from '../../runtime/messages/schemas.ts';
@@ -11,7 +11,7 @@ import { type CleanupOptions, CleanupProcessor } from './cleanup.ts';
 import { cameraRecord, found, observed, person } from './scenes.ts';
 
 const KEY = 'yard/gate';
-const WAIT = { timeout: 15_000, interval: 10 };
+const WAIT = { timeout: 60_000, interval: 10 };
 const opened: { bus: Bus; processors: CleanupProcessor[] }[] = [];
 
 afterEach(async () => {
@@ -39,9 +39,14 @@ async function site(config: Parameters<typeof cameraRecord>[0] = {}): Promise<Si
 /** @param through the bus as this processor sees it. */
 async function cleanup(
   { bus, processors }: Site,
-  { metrics = noMetrics, through = bus, ...options }: CleanupOptions & { metrics?: Metrics; through?: Bus } = {},
+  {
+    metrics = noMetrics,
+    through = bus,
+    clock = systemClock,
+    ...options
+  }: CleanupOptions & { metrics?: Metrics; through?: Bus; clock?: Clock } = {},
 ): Promise<CleanupProcessor> {
-  const deps = { bus: through, site: 'yard', log: silentLogger, metrics, clock: systemClock };
+  const deps = { bus: through, site: 'yard', log: silentLogger, metrics, clock };
   const processor = new CleanupProcessor(deps, { snapshotMs: 20, silentMs: 60_000, ...options });
   processors.push(processor);
   await processor.start();
@@ -179,9 +184,17 @@ describe('CleanupProcessor', () => {
 
   test('says by itself that nobody looked where nothing came, until something comes', async () => {
     const yard = await site();
-    await cleanup(yard, { silentMs: 300, repeatMs: 100, inFlightMs: 0 });
+    const clock = new FakeClock();
+    await cleanup(yard, { silentMs: 300, repeatMs: 100, inFlightMs: 0, clock });
     await send(yard, walk(2));
+    await vi.waitFor(async () => {
+      expect((await all(yard, 'tracks.v1')).map(({ kind, seq }) => [kind, seq])).toEqual([
+        ['looked', 0],
+        ['looked', 1],
+      ]);
+    }, WAIT);
     const starved = await vi.waitFor(async () => {
+      await clock.advance(50);
       const records = (await all(yard, 'tracks.v1')).filter(({ reason }) => reason === 'no_input');
       expect(records.length).toBeGreaterThanOrEqual(2);
       return records;
