@@ -183,6 +183,7 @@ describe('loadSite', () => {
     const before = performance.now();
     const { config } = loaded(`site: big\ncameras:\n${cameras.join('\n')}\nrules: [{ id: a, type: zone_entry }]`);
     expect(Object.keys(config.cameras)).toHaveLength(1000);
-    expect(performance.now() - before).toBeLessThan(10_000);
+    // One or two on a machine with nothing else to do.
+    expect(performance.now() - before).toBeLessThan(60_000);
   });
 });
