@@ -70,10 +70,10 @@ describe('against a real server', () => {
       const stop = new AbortController();
       setTimeout(() => stop.abort(), 100);
       const began = performance.now();
-      expect((await failure({ url: server.url('/video'), timeoutMs: 15_000, signal: stop.signal })).code).toBe(
+      expect((await failure({ url: server.url('/video'), timeoutMs: 90_000, signal: stop.signal })).code).toBe(
         'RTSP_ENDED',
       );
-      expect(performance.now() - began).toBeLessThan(10_000);
+      expect(performance.now() - began).toBeLessThan(45_000);
     } finally {
       server.resume();
     }
@@ -135,7 +135,7 @@ describe('TLS', () => {
   it('says so when the port does not speak TLS, and when the authority cannot be read', async () => {
     const plain = await startRtspServer({ streams: [{ path: '/video', source: { kind: 'pattern' } }] });
     const url = plain.url('/video').replace('rtsp:', 'rtsps:');
-    expect((await failure({ url, timeoutMs: 2_000 })).code).toBe('RTSP_TLS');
+    expect((await failure({ url, timeoutMs: 15_000 })).code).toBe('RTSP_TLS');
     await plain.stop();
     const tls = { verify: true, ca_file: join(folder, 'none.pem') };
     expect((await failure({ url: server.url('/video'), tls })).code).toBe('RTSP_TLS');
@@ -280,7 +280,7 @@ describe('against a scripted peer', () => {
     ];
     for (const [answer, code] of wicked) {
       const url = await peer(answer);
-      expect((await failure({ url, timeoutMs: 5_000 })).code).toBe(code);
+      expect((await failure({ url, timeoutMs: 15_000 })).code).toBe(code);
       server?.close();
     }
     const rude = await peer((_, socket) => {

@@ -37,7 +37,7 @@ async function run(webhooks: Partial<WebhookConfig>[] = [{}], over: Partial<Aler
 }
 
 function wait<T>(what: string, condition: () => T | Promise<T>): Promise<NonNullable<Awaited<T>> | unknown> {
-  return until<unknown>(what, condition, 15_000, 5);
+  return until<unknown>(what, condition, 60_000, 5);
 }
 
 /** Until every transition so far has been judged and nothing waits at any webhook. */
@@ -200,12 +200,13 @@ describe('when a receiver fails', () => {
     const hanging = new HookServer();
     hanging.answer = () => 'hang';
     await hanging.start();
-    await run([{ id: 'hangs', url: hanging.url }, {}]);
+    await run([{ id: 'hangs', url: hanging.url, timeout_s: 120 }, {}]);
     const many = Array.from({ length: 50 }, (_, n) => life(`i-${n}`, n, 1)).flat();
     await publish(deps.bus, 'incidents.v1', ...many);
     await wait('all at the other', () => server.received.length === 100);
     await wait('all acknowledged', () => caughtUp(deps.bus, 'alerts'));
-    // The first attempt at the one that hangs, with its 10 s, is not over.
+    // The first attempt at the one that hangs, with its two minutes, is not over.
+    await wait('the first attempt', () => hanging.keys().length > 0);
     expect(hanging.keys()).toEqual(['i-0/1']);
     await sink?.stop();
     expect(rows(`webhook = 'hangs' AND status = 'pending'`)).toHaveLength(100);
