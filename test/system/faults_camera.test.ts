@@ -6,7 +6,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CameraView, SiteView } from '../../dashboards/console/views.ts';
 import { encodeFrameHeaders, encodeJson } from '../../runtime/messages/codec.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
-import type { Coverage, DeadLetter, Detections, FrameMeta, Incident, Tracks } from '../../runtime/messages/types.ts';
+import type {
+  CameraStatus,
+  Coverage,
+  DeadLetter,
+  Detections,
+  FrameMeta,
+  Incident,
+  Tracks,
+} from '../../runtime/messages/types.ts';
 import { type RtspServer, startRtspServer } from '../../simulator/rtsp/server.ts';
 import { HAS_TEST_DATA, VTEST } from '../data.ts';
 import { isAlive } from '../processes.ts';
@@ -17,7 +25,7 @@ import { BusWatch, metricSum } from './watch_bus.ts';
 const STREAM = '/yard';
 const SITE = 'test';
 
-describe.skipIf(!HAS_TEST_DATA)('in the middle of an incident', { timeout: 120_000 }, () => {
+describe.skipIf(!HAS_TEST_DATA)('in the middle of an incident', { timeout: 600_000 }, () => {
   /** One server a camera: one is killed while the other goes on. */
   let dying: RtspServer;
   let freezing: RtspServer;
@@ -25,6 +33,7 @@ describe.skipIf(!HAS_TEST_DATA)('in the middle of an incident', { timeout: 120_0
   let watch: BusWatch;
   let incidents: Incident[];
   let coverage: Coverage[];
+  let statuses: CameraStatus[];
   let tracks: Tracks[];
   let detections: Detections[];
   let letters: DeadLetter[];
@@ -54,11 +63,12 @@ describe.skipIf(!HAS_TEST_DATA)('in the middle of an incident', { timeout: 120_0
     watch = await BusWatch.connect(up);
     incidents = watch.follow('incidents.v1');
     coverage = watch.follow('coverage.v1');
+    statuses = watch.follow('camera.status.v1');
     tracks = watch.follow('tracks.v1');
     detections = watch.follow('detections.v1');
     letters = watch.follow('dead-letters.v1');
     await until('both incidents', () => newest('dying') && newest('freezing'));
-  }, 180_000);
+  }, 300_000);
 
   afterAll(async () => {
     await watch?.close();
@@ -131,7 +141,7 @@ describe.skipIf(!HAS_TEST_DATA)('in the middle of an incident', { timeout: 120_0
     await freezing.freeze(STREAM, false);
     expect((await inSight('freezing')).id).toBe(froze.id);
     oneIncident('freezing', froze.id, frozeFrom);
-    expect((await tile('freezing')).reason).toBeNull();
+    await until('no reason any more', async () => (await tile('freezing')).reason === null);
   });
 
   test('a session that is cut is the same incident', async () => {
@@ -156,14 +166,19 @@ describe.skipIf(!HAS_TEST_DATA)('in the middle of an incident', { timeout: 120_0
     const errors = async (): Promise<number> =>
       metricSum(await up.metrics(), 'decode_errors_total', { camera: 'dying' });
     const before = await errors();
+    const statusesBefore = statuses.length;
     // Twelve seconds: blind is said after three of them, and a session is given up after twenty.
     await dying.corrupt(STREAM, 120);
-    const blind = await until('it to be said', async () => {
-      const seen = await tile('dying');
-      return seen.state === 'blind' && seen;
-    });
+    // It passes by itself, so who looks late finds it in what was said.
+    const blind = await until('it to be said', () =>
+      statuses.slice(statusesBefore).find(({ camera, state }) => camera === 'dying' && state === 'blind'),
+    );
     expect(blind.reason).toBe('STREAM_UNDECODABLE');
-    await until('it to be unobserved', () => newest('dying')?.state === 'unobserved');
+    await until('it to be unobserved', () =>
+      of('dying')
+        .slice(from)
+        .some(({ state }) => state === 'unobserved'),
+    );
     await until('it to be counted', async () => (await errors()) > before);
     expect((await inSight('dying')).id).toBe(id);
     oneIncident('dying', id, from);
@@ -192,18 +207,12 @@ describe.skipIf(!HAS_TEST_DATA)('in the middle of an incident', { timeout: 120_0
     const page = Buffer.from('<!DOCTYPE html><title>502</title>');
     const bad: Buffer[] = [half, picture.subarray(0, 20), page, Buffer.from([0xff, 0xd8])];
     let seq = 0;
-    for (const value of bad) {
-      seq += 1;
-      await frame(value, encodeFrameHeaders(meta(epoch, seq, value.length)));
-      // Newest wins: a second one before this is looked at would take its place.
-      await until('its record', () => record(seq)?.shed === 'unreadable');
-    }
+    for (const value of bad) expect((await judged(value)).shed).toBe('unreadable');
     await frame(picture, { ...good, parts: '[5]' });
     await frame(picture, noSeq);
     await frame(Buffer.alloc(0), {});
     await until('the letters', () => letters.filter(({ source }) => source.topic === 'frames.v1').length >= 3);
-    await frame(picture, encodeFrameHeaders(meta(epoch, 10, picture.length)));
-    const looked = await until('a good one after them', () => record(10));
+    const looked = await judged(picture);
     expect(looked.shed).toBeNull();
     expect(looked.boxes.length).toBeGreaterThan(0);
 
@@ -245,7 +254,8 @@ describe.skipIf(!HAS_TEST_DATA)('in the middle of an incident', { timeout: 120_0
       const said = await up.metrics();
       const isCounted = (topic: string): boolean =>
         metricSum(said, 'dead_letters_total', { topic, reason: 'MESSAGE_INVALID' }) >= bound(topic);
-      return ['frames.v1', ...consumed].every(isCounted) && said;
+      const isShed = metricSum(said, 'frames_shed_total', { reason: 'unreadable' }) - shedBefore >= bad.length;
+      return isShed && ['frames.v1', ...consumed].every(isCounted) && said;
     });
     expect(metricSum(text, 'frames_shed_total', { reason: 'unreadable' }) - shedBefore).toBe(bad.length);
     expect(metricSum(text, 'role_restarts_total')).toBe(0);
@@ -263,8 +273,17 @@ describe.skipIf(!HAS_TEST_DATA)('in the middle of an incident', { timeout: 120_0
     function bound(topic: string): number {
       return topic === 'camera.status.v1' ? 1 : 3;
     }
-    function record(n: number): Detections | undefined {
-      return detections.find((one) => one.camera === 'absent' && one.seq === n);
+    /** What becomes of a frame with these bytes. A machine that stalls makes it too old to be looked at: then of the next. */
+    async function judged(value: Buffer): Promise<Detections> {
+      return until('a frame that is not too old', async () => {
+        const n = ++seq;
+        await frame(value, encodeFrameHeaders(meta(epoch, n, value.length)));
+        // Newest wins: a second one before this is looked at would take its place.
+        const record = await until('its record', () =>
+          detections.find((one) => one.camera === 'absent' && one.seq === n),
+        );
+        return record.shed !== 'stale' && record;
+      });
     }
   });
 
@@ -274,8 +293,10 @@ describe.skipIf(!HAS_TEST_DATA)('in the middle of an incident', { timeout: 120_0
     const hung = up.role('process');
     if (!hung) throw new Error('no process role');
     process.kill(hung.pid, 'SIGSTOP');
-    for (const camera of ['dying', 'freezing'])
-      await until(`${camera} not to be green`, async () => !(await isGreen(camera)));
+    // At the same time: it lasts only until another detector is there.
+    await Promise.all(
+      ['dying', 'freezing'].map((camera) => until(`${camera} not to be green`, async () => !(await isGreen(camera)))),
+    );
     await until('it to be replaced', () => !isAlive(hung.pid) && up.role('process') !== undefined);
     const text = await until('all roles to be up', async () => {
       const said = await up.metrics();
