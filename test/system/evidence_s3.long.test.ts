@@ -58,11 +58,11 @@ describe.skipIf(!HAS_TEST_DATA || !hasS3())('a bucket that is away for a minute'
       );
       const messages = () => ops.received.filter(({ incident }) => incident.id === visit.id);
       await until('its messages', () => messages().some(({ incident }) => incident.transition === 'closed'));
-      expect(await metric('camera_watched', { camera: 'gate' })).toBe(1);
+      await until('the camera to be watched', async () => (await metric('camera_watched', { camera: 'gate' })) === 1);
       await sleep(Math.max(0, endsAt - performance.now()));
     }
     expect(performance.now() - away).toBeGreaterThan(60_000);
-    expect(await metric('evidence_spool_objects')).toBeGreaterThanOrEqual(3 * visits.length);
+    await until('all of it to wait', async () => (await metric('evidence_spool_objects')) >= 3 * visits.length);
 
     faults.fault = 'none';
     await until(

@@ -12,7 +12,7 @@ import { until } from '../wait.ts';
 import { type SiteObject, Up } from './up.ts';
 import { BusWatch, metricSum } from './watch_bus.ts';
 
-describe.skipIf(!HAS_TEST_DATA)('edits of the site file', { timeout: 90_000 }, () => {
+describe.skipIf(!HAS_TEST_DATA)('edits of the site file', { timeout: 300_000 }, () => {
   let server: RtspServer;
   let up: Up;
   let watch: BusWatch;
@@ -48,7 +48,7 @@ describe.skipIf(!HAS_TEST_DATA)('edits of the site file', { timeout: 90_000 }, (
     session = { runId: (await tile('still')).runId };
     // Before its first session the agent spoke for it, under a run of its own.
     tracks = watch.follow('tracks.v1', 'latest');
-  }, 90_000);
+  }, 300_000);
 
   afterAll(async () => {
     await watch?.close();
@@ -84,9 +84,12 @@ describe.skipIf(!HAS_TEST_DATA)('edits of the site file', { timeout: 90_000 }, (
     await until('looks after it', () => tracks.some((t) => t.camera === 'still' && Date.parse(t.to) > at));
     const runs = new Set(tracks.filter((t) => t.camera === 'still').map(({ runId }) => runId));
     expect([...runs]).toEqual([session.runId]);
-    const now = await tile('still');
+    // A moment without looks, as on a busy machine, is no disturbance: the session is what tells.
+    const now = await until('it to be watched', async () => {
+      const seen = await tile('still');
+      return seen.watched && seen;
+    });
     expect(now.runId).toBe(session.runId);
-    expect(now.watched).toBe(true);
     expect(metricSum(await up.metrics(), 'camera_reconnects_total', { camera: 'still' })).toBe(0);
   }
 
