@@ -5,14 +5,17 @@ import { partitionOf } from './murmur2.ts';
 import type { Bus, Message, Producer } from './types.ts';
 
 export interface BusFixture {
-  /** One more connection, as another process would have. */
-  connect(): Promise<Bus>;
+  /**
+   * One more connection, as another process would have. Only of one that `dies` in its test need the death be noticed
+   * soon: one that lives must not be taken for dead when the machine stalls.
+   */
+  connect(fate?: 'lives' | 'dies'): Promise<Bus>;
   /** Ends a connection as the death of its process does: nothing is said, nothing committed. */
   crash(bus: Bus): Promise<void>;
   stop(): Promise<void>;
   /** Bound of `frames.v1` in bytes, for a bus that bounds it at once (2 MB or less in the fixture). */
   framesMaxBytes?: number;
-  /** Until a dead member's partitions are another's, on a machine that is busy with other tests. */
+  /** Until a dead or slow member's partitions are another's, on a machine that stalls. */
   failoverMs: number;
 }
 

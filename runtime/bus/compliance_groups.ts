@@ -88,7 +88,7 @@ export function groupCompliance(context: () => Context): void {
     it('begins where it is told when nothing was committed, and never later than its first member did', async () => {
       const { fixture, bus, producer } = context();
       await sendAll(producer, 'tracks.v1', ['before']);
-      const first = await fixture.connect();
+      const first = await fixture.connect('dies');
       const seen: string[] = [];
       const deaf = first.consumer('g', ['tracks.v1'], () => {}, { from: 'latest', onError: () => {} });
       await deaf.start();
@@ -106,7 +106,7 @@ export function groupCompliance(context: () => Context): void {
     it('delivers again what a member had not acknowledged when it died', async () => {
       const { fixture, bus, producer } = context();
       await sendAll(producer, 'tracks.v1', numbers(10));
-      const other = await fixture.connect();
+      const other = await fixture.connect('dies');
       const first: string[] = [];
       const dying = other.consumer(
         'g',
@@ -119,7 +119,7 @@ export function groupCompliance(context: () => Context): void {
       );
       await dying.start();
       await eventually(async () => {
-        expect(first).toHaveLength(10);
+        expect(new Set(first).size).toBe(10);
         expect(await lagOf(bus, 'g')).toBe(6);
       });
       const second: string[] = [];
@@ -135,7 +135,7 @@ export function groupCompliance(context: () => Context): void {
 
     it('hands partitions to a member that waits as soon as their owner dies', async () => {
       const { fixture, bus, producer } = context();
-      const other = await fixture.connect();
+      const other = await fixture.connect('dies');
       const owner = other.consumer('g', ['tracks.v1'], () => {}, { onError: () => {} });
       await owner.start();
       const assigned: TopicPartition[] = [];

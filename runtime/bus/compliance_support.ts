@@ -4,10 +4,10 @@ import { partitionOf } from './murmur2.ts';
 import type { Message, Producer } from './types.ts';
 
 /** For a slow bus on a loaded machine; what works takes a fraction. */
-export const COMPLIANCE_TIMEOUT_MS = 120_000;
+export const COMPLIANCE_TIMEOUT_MS = 300_000;
 
 /** Waits for a condition, not for a time. */
-export function eventually<T>(check: () => T | Promise<T>, timeout = 30_000): Promise<T> {
+export function eventually<T>(check: () => T | Promise<T>, timeout = 60_000): Promise<T> {
   return vi.waitFor(check, { timeout, interval: 10 });
 }
 

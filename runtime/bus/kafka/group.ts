@@ -19,7 +19,6 @@ import {
   shareOut,
 } from './protocol.ts';
 
-/** A member that is not heard of for so long is dead: what it had is another's within ten seconds. */
 const SESSION_MS = 6_000;
 /** How long the others wait for a member that is slow to let go. */
 const REBALANCE_MS = 10_000;
@@ -35,7 +34,7 @@ export interface MemberSpec extends JoinSpec {
 }
 
 /**
- * One member of a consumer group, by the classic protocol with a session of 6 s, sharing cooperatively (KIP-429):
+ * One member of a consumer group, by the classic protocol with a session of 6 s unless told otherwise, sharing cooperatively (KIP-429):
  * a member that joins, leaves or dies interrupts nobody whose partitions stay. What moves is let go of first, with
  * its last commits, then given on in a second round.
  */
@@ -45,6 +44,7 @@ export class GroupMember implements Membership {
   readonly #events: MemberEvents;
   readonly #coordinator: Coordinator;
   readonly #purpose: string;
+  readonly #sessionMs: number;
   readonly #ready = Promise.withResolvers<void>();
   readonly #left = new AbortController();
   readonly #owned = new Map<string, TopicPartition>();
@@ -62,6 +62,7 @@ export class GroupMember implements Membership {
     this.#spec = spec;
     this.#events = events;
     this.#purpose = purpose;
+    this.#sessionMs = cluster.options.sessionMs ?? SESSION_MS;
     this.#born = born;
     this.#coordinator = new Coordinator(cluster, spec.group);
     this.#ready.promise.catch(() => undefined);
@@ -136,7 +137,7 @@ export class GroupMember implements Membership {
       } catch (error) {
         if (this.#gone) return;
         this.#coordinator.forget();
-        if (this.#owned.size > 0 && performance.now() - this.#heardAt > SESSION_MS) await this.#lose();
+        if (this.#owned.size > 0 && performance.now() - this.#heardAt > this.#sessionMs) await this.#lose();
         try {
           await this.#cluster.setback(error, backoff, this.#left.signal);
         } catch (permanent) {
@@ -158,7 +159,7 @@ export class GroupMember implements Membership {
     const joined = await link.join({
       group: this.#spec.group,
       memberId: this.#memberId,
-      sessionMs: SESSION_MS,
+      sessionMs: this.#sessionMs,
       rebalanceMs: REBALANCE_MS,
       protocol: PROTOCOL,
       metadata: encodeSubscription({

@@ -163,6 +163,8 @@ export interface KafkaOptions {
   /** Asked at each connection: certificates are renewed while a fleet runs. */
   readonly tls?: () => KafkaTls;
   readonly sasl?: KafkaSasl;
+  /** A member of a group that is not heard of for so long is dead. Default 6 s: what it had is another's within ten. */
+  readonly sessionMs?: number;
 }
 
 export interface KafkaTls {
