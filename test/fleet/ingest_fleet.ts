@@ -30,6 +30,9 @@ export interface Sight {
   runId: string;
 }
 
+/** Its right to run cameras lasts five seconds from its last word: nearer than this nobody can tell from outside. */
+const NEARLY_LOST_MS = 3_500;
+
 /** Ingest agents in processes of their own over one bus, with stand-ins for cameras that say what they do. */
 export class IngestFleet {
   readonly dir = mkdtempSync(join(tmpdir(), 'banksman-fleet-'));
@@ -38,6 +41,8 @@ export class IngestFleet {
   readonly sights: Sight[] = [];
   /** Every record of `camera.owners.v1`: who was given a camera under which epoch. */
   readonly given: { camera: string; agent: string; epoch: number }[] = [];
+  /** Who spoke, when by its own clock, and when it was heard by the monotonic one of this process; ms. */
+  readonly #words: { agent: string; at: number; heardAt: number }[] = [];
   readonly #agents = new Map<string, ChildProcess>();
   readonly #rtsp = new RtspStub();
   readonly #over = new AbortController();
@@ -65,7 +70,9 @@ export class IngestFleet {
     await this.#owners.start();
     const { signal } = this.#over;
     this.#loops.push(
-      followAgents({ bus: this.bus, clock: systemClock, log: silentLogger }, this.roster, signal),
+      followAgents({ bus: this.bus, clock: systemClock, log: silentLogger }, this.roster, signal, ({ agent, at }) =>
+        this.#words.push({ agent, at: Date.parse(at), heardAt: performance.now() }),
+      ),
       this.#followSights(signal),
       this.#followOwners(signal),
     );
@@ -160,6 +167,13 @@ export class IngestFleet {
     return this.roster.living(systemClock.monotonic());
   }
 
+  /** Starts them and waits until all are heard of: who comes later waits a minute for its share of what is given. */
+  async launchAll(ids: readonly string[], options: (id: string) => Partial<AgentProcessOptions> = () => ({})) {
+    for (const id of ids) this.launch(id, options(id));
+    const isThere = (id: string): boolean => this.living().some(({ record }) => record.agent === id);
+    await until(`agents ${ids.join(', ')}`, () => ids.every(isThere), 300_000);
+  }
+
   /** Cameras by the agent that owns them, by the newest records. */
   owned(): Map<string, string[]> {
     const owned = new Map<string, string[]>();
@@ -170,6 +184,39 @@ export class IngestFleet {
       owned.set(agent, [...(owned.get(agent) ?? []), camera]);
     }
     return owned;
+  }
+
+  /** Waits until each of these agents owns as many. */
+  async shared(agents: readonly string[], cameras: number): Promise<void> {
+    await until(
+      `${cameras} cameras each for ${agents.join(', ')}`,
+      () => {
+        const sizes = agents.map((id) => this.owned().get(id)?.length ?? 0);
+        if (sizes.some((size) => size !== cameras)) throw new Error(String(sizes));
+        return true;
+      },
+      300_000,
+    );
+  }
+
+  /**
+   * Of these agents those that spoke all the time since `from` (monotonic ms). One that a machine did not run for
+   * seconds loses its cameras, rightly.
+   */
+  steady(agents: readonly string[], from: number): string[] {
+    return agents.filter((id) => {
+      const words = this.#words.filter(({ agent }) => agent === id);
+      const since = words.slice(
+        Math.max(
+          0,
+          words.findLastIndex(({ heardAt }) => heardAt < from),
+        ),
+      );
+      const gaps = since
+        .slice(1)
+        .map(({ at, heardAt }, i) => Math.max(at - (since[i]?.at ?? at), heardAt - (since[i]?.heardAt ?? heardAt)));
+      return Math.max(0, ...gaps) < NEARLY_LOST_MS;
+    });
   }
 
   ownerOf(camera: string): string | undefined {
