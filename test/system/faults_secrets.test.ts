@@ -42,7 +42,7 @@ function forms(): Map<string, string> {
   return found;
 }
 
-describe.skipIf(!HAS_TEST_DATA)('secrets', { timeout: 120_000 }, () => {
+describe.skipIf(!HAS_TEST_DATA)('secrets', { timeout: 600_000 }, () => {
   let server: RtspServer;
   let receiver: Receiver;
   let up: Up;
@@ -83,7 +83,7 @@ describe.skipIf(!HAS_TEST_DATA)('secrets', { timeout: 120_000 }, () => {
       (dir) => writeFile(join(dir, 'wrong-password'), `${WRONG}\n`),
     );
     watch = await BusWatch.connect(up);
-  }, 120_000);
+  }, 300_000);
 
   afterAll(async () => {
     await watch?.close();
