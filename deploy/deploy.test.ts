@@ -6,6 +6,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { VERSION } from '../cli/version.ts';
 import { loadSite } from '../config/load.ts';
+import { readRules } from '../dashboards/prometheus/promtool.ts';
 import { PROCESSORS } from '../processors/registry.ts';
 import { topicSpec } from '../runtime/messages/topics.ts';
 import { METRICS } from '../runtime/metrics.ts';
@@ -199,6 +200,15 @@ describe('the Helm chart', () => {
     }
     expect(text(`${chart}/templates/process.yaml`)).toContain('banksman_bus_lag_records');
     expect(METRICS.bus_lag_records.labels).toEqual(['group', 'topic']);
+  });
+
+  // The operator would call it NAMESPACE/NAME.
+  it("has its pods scraped under the job's name that the alert rules ask for", async () => {
+    const { alerts } = await readRules();
+    const jobs = alerts.flatMap(({ expr }) => [...expr.matchAll(/job="([^"]*)"/g)].map(([, job]) => job));
+    expect(new Set(jobs)).toEqual(new Set(['banksman']));
+    const monitor = text(`${chart}/templates/policies.yaml`).split('kind: PodMonitor\n')[1];
+    expect(monitor).toContain('- { targetLabel: job, replacement: banksman }\n');
   });
 
   it('pulls models that there are', () => {

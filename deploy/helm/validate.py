@@ -34,6 +34,16 @@ for one in objects:
             problems.append(f"{name} against {version}: {place}: {error.message}")
         except kubernetes_validate.SchemaNotFoundError:
             problems.append(f"{name}: Kubernetes {version} has no {one['apiVersion']}")
+# The job's name is what alert rules ask for, and what the operator calls it by itself is none of ours.
+WANTED_LABELS = {"job": "banksman", "site": None}
+for one in objects:
+    if one["kind"] != "PodMonitor":
+        continue
+    for endpoint in one["spec"]["podMetricsEndpoints"]:
+        given = {each["targetLabel"]: each["replacement"] for each in endpoint.get("relabelings", [])}
+        for label, value in WANTED_LABELS.items():
+            if not given.get(label) or value not in (None, given[label]):
+                problems.append(f"PodMonitor, port {endpoint['port']}: label {label} is {given.get(label)!r}")
 sites = [one["data"]["site.yaml"] for one in objects if one["kind"] == "ConfigMap"]
 if len(set(sites)) != 1:
     problems.append(f"{len(set(sites))} different site files")
