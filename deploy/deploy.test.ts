@@ -1,12 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { VERSION } from '../cli/version.ts';
 import { loadSite } from '../config/load.ts';
-import { readRules } from '../dashboards/prometheus/promtool.ts';
+import { promtool, RULES, readRules } from '../dashboards/prometheus/promtool.ts';
 import { PROCESSORS } from '../processors/registry.ts';
 import { topicSpec } from '../runtime/messages/topics.ts';
 import { METRICS } from '../runtime/metrics.ts';
@@ -109,6 +111,46 @@ describe('compose.yaml', () => {
     expect(scraped.scrape_configs).toContainEqual(expect.objectContaining({ job_name: 'banksman' }));
     expect(text('deploy/compose/prometheus.yaml')).toContain(`replacement: ${config.site} }`);
     expect(scraped.scrape_configs.flatMap((one) => one.dns_sd_configs.flatMap(({ names }) => names))).toEqual(roles);
+  });
+});
+
+describe('Prometheus', () => {
+  const seconds = (duration: unknown): number => {
+    const [, count] = /^(\d+)s$/.exec(String(duration)) ?? [];
+    if (count === undefined) throw new Error(`not in seconds: ${duration}`);
+    return Number(count);
+  };
+  const prometheus = z
+    .object({ global: z.object({ scrape_interval: z.string(), evaluation_interval: z.string() }) })
+    .parse(parse(text('deploy/compose/prometheus.yaml')));
+  const chart = z
+    .object({ podMonitor: z.object({ interval: z.string() }) })
+    .parse(parse(text('deploy/helm/banksman/values.yaml')));
+
+  it('takes its configuration, with the rules', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'banksman-prometheus-'));
+    try {
+      const path = join(folder, 'prometheus.yaml');
+      await writeFile(path, text('deploy/compose/prometheus.yaml').replace('/etc/prometheus/rules', RULES));
+      const said = await promtool(['check', 'config', path]);
+      expect(said.match(/SUCCESS: \d+ rules found/g)).toHaveLength((await readdir(RULES)).length);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  // Longest: set just after a scrape, seen by the next one, found at the next look at the rules.
+  it.each([
+    ['compose.yaml', prometheus.global.scrape_interval],
+    ['the Helm chart', chart.podMonitor.interval],
+  ])('under %s tells of a camera without its one agent within 10 s of its being a metric', async (_, scrape) => {
+    const { alerts } = await readRules();
+    for (const name of ['BanksmanCameraUnowned', 'BanksmanCameraOwnedTwice']) {
+      const rule = alerts.find(({ alert }) => alert === name);
+      const latest = seconds(scrape) + seconds(rule?.every) + seconds(rule?.for);
+      // What scrape and evaluation themselves take.
+      expect(latest + 2, name).toBeLessThanOrEqual(10);
+    }
   });
 });
 

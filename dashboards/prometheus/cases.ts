@@ -1,4 +1,4 @@
-export const INTERVALS = ['1m', '5m', '1h'] as const;
+export const INTERVALS = ['5s', '1m', '5m', '1h'] as const;
 
 /**
  * What each alert is tried with: series as a scrape would bring them, in promtool's notation (`1x10` is eleven
@@ -164,11 +164,28 @@ export const CASES: readonly Case[] = [
       'banksman_camera_watched{camera="roof"}': '0x20',
       [`${CAMERA}{camera="dock",state="active",reason=""}`]: '1x20',
     },
-    quiet: '2m',
+    quiet: '1m',
     fires: '5m',
     over: '8m',
     as: [{ summary: 'Cameras that no ingest agent has, 2 in all: gate, roof' }],
   },
+  // As compose scrapes: told within 10 s of its being a metric, which has waited for a handover to end by itself.
+  ...(['CameraUnowned', 'CameraOwnedTwice'] as const).map((name): Case => {
+    const [metric, what] =
+      name === 'CameraUnowned'
+        ? ['banksman_cameras_unowned', 'no ingest agent has']
+        : ['banksman_cameras_owned_twice', 'two ingest agents run'];
+    return {
+      alert: `Banksman${name}`,
+      of: 'at once',
+      every: '5s',
+      series: { [metric]: '0 0 1 1 1 0x10' },
+      quiet: '5s',
+      fires: '10s',
+      over: '25s',
+      as: [{ summary: `Cameras that ${what}, 1 in all` }],
+    };
+  }),
   {
     alert: 'BanksmanCameraOwnedTwice',
     series: {
@@ -177,7 +194,7 @@ export const CASES: readonly Case[] = [
       [`${CAMERA}{camera="gate",state="idle",reason="",instance="ingest-2:9464"}`]: '_ 1x4 stale',
       [`${CAMERA}{camera="dock",state="idle",reason="",instance="ingest-2:9464"}`]: '1x20',
     },
-    quiet: '1m',
+    quiet: '0m',
     fires: '4m',
     over: '7m',
     as: [{ summary: 'Cameras that two ingest agents run, 1 in all: gate' }],

@@ -7,7 +7,7 @@ import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { type Case, INTERVALS } from './cases.ts';
 
-const RULES = join(import.meta.dirname, 'rules');
+export const RULES = join(import.meta.dirname, 'rules');
 
 const alertSchema = z.strictObject({
   alert: z.string().startsWith('Banksman'),
@@ -22,10 +22,17 @@ const alertSchema = z.strictObject({
 });
 const recordSchema = z.strictObject({ record: z.string().regex(/^banksman:\w+:\w+$/), expr: z.string() });
 const fileSchema = z.strictObject({
-  groups: z.array(z.strictObject({ name: z.string(), rules: z.array(z.union([alertSchema, recordSchema])) })),
+  groups: z.array(
+    z.strictObject({
+      name: z.string(),
+      /** Where it must be asked more often than others. */
+      interval: z.string().optional(),
+      rules: z.array(z.union([alertSchema, recordSchema])),
+    }),
+  ),
 });
 
-export type Alert = z.infer<typeof alertSchema> & { file: string };
+export type Alert = z.infer<typeof alertSchema> & { file: string; every: string | undefined };
 export type Recording = z.infer<typeof recordSchema> & { file: string };
 
 /** Every rule, in the order of the files. @throws where a file is not as rules here are. */
@@ -34,8 +41,10 @@ export async function readRules(): Promise<{ alerts: Alert[]; recordings: Record
   const recordings: Recording[] = [];
   for (const file of (await readdir(RULES)).sort()) {
     const { groups } = fileSchema.parse(parse(await readFile(join(RULES, file), 'utf8')));
-    for (const rule of groups.flatMap(({ rules }) => rules)) {
-      if ('alert' in rule) alerts.push({ ...rule, file });
+    for (const { rule, every } of groups.flatMap(({ rules, interval: every }) =>
+      rules.map((rule) => ({ rule, every })),
+    )) {
+      if ('alert' in rule) alerts.push({ ...rule, file, every });
       else recordings.push({ ...rule, file });
     }
   }
@@ -84,7 +93,7 @@ function testOf(one: Case, { labels, annotations }: Alert): unknown {
   };
 }
 
-async function promtool(args: string[]): Promise<string> {
+export async function promtool(args: string[]): Promise<string> {
   try {
     return (await promisify(execFile)('promtool', args)).stdout;
   } catch (error) {
