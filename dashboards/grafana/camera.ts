@@ -3,7 +3,7 @@ import { BAD, GOOD, OKABE_ITO } from './colors.ts';
 import { STATE_WORDS } from './fleet.ts';
 import { type Board, CAMERA_LINKS, oneCamera, rule, severity, site } from './frame.ts';
 import { FINE_AT_ZERO, lanes, series, stat, table, WARN_ABOVE } from './panels.ts';
-import { CAMERA, countOrZero, increase, of, perCamera, RULE, rate, SEVERITY, stateRank } from './queries.ts';
+import { CAMERA, countOrZero, happened, increase, of, perCamera, RULE, rate, SEVERITY, stateRank } from './queries.ts';
 
 const FILTERS = [CAMERA, RULE, SEVERITY];
 const OPENED = perCamera(of('incident_opened_timestamp_seconds', ...FILTERS), 'rule', 'zone', 'severity');
@@ -208,12 +208,17 @@ export const camera: Board = {
       panels: [
         series({
           title: 'Sessions that ended, by reason',
-          description: 'Why does its connection break? Per second; runtime/errors.md says how to mend each code.',
-          unit: 'cps',
+          description:
+            'Why does its connection break? In the hour before each point; runtime/errors.md says how to mend each code.',
+          unit: 'short',
           width: 12,
+          decimals: 0,
           queries: [
-            { expr: `sum by (reason) (${rate(of('camera_reconnects_total', CAMERA))})`, legend: '{{reason}}' },
-            { expr: added(of('camera_restarts_total', CAMERA)), legend: 'process started again' },
+            {
+              expr: `sum by (reason) (${happened(of('camera_reconnects_total', CAMERA), '1h')})`,
+              legend: '{{reason}}',
+            },
+            { expr: `sum(${happened(of('camera_restarts_total', CAMERA), '1h')})`, legend: 'process started again' },
           ],
           colors: { 'process started again': OKABE_ITO.vermillion },
         }),

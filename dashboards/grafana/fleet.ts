@@ -2,7 +2,7 @@
 import { BAD, GOOD, OKABE_ITO, WARN } from './colors.ts';
 import { type Board, CAMERA_LINKS, cameras, site } from './frame.ts';
 import { bars, FINE_AT_ZERO, series, stat, table, WARN_ABOVE, type Words } from './panels.ts';
-import { CAMERA, countOrZero, increase, of, perCamera, rate, stateRank } from './queries.ts';
+import { CAMERA, countOrZero, happened, of, perCamera, rate, stateRank } from './queries.ts';
 import { UNWATCHED_FOR } from './safety.ts';
 
 /** What STATE_RANKS mean to people. */
@@ -146,10 +146,16 @@ export const fleet: Board = {
         series({
           title: 'Sessions that ended, by reason',
           description:
-            'Why do connections break? Per second, by reason code; runtime/errors.md says what each means and how to mend it.',
-          unit: 'cps',
+            'Why do connections break? In the hour before each point, by reason code; runtime/errors.md says what each means and how to mend it.',
+          unit: 'short',
           width: 12,
-          queries: [{ expr: `sum by (reason) (${rate(of('camera_reconnects_total', CAMERA))})`, legend: '{{reason}}' }],
+          decimals: 0,
+          queries: [
+            {
+              expr: `sum by (reason) (${happened(of('camera_reconnects_total', CAMERA), '1h')})`,
+              legend: '{{reason}}',
+            },
+          ],
         }),
         bars({
           title: 'Reconnections in the time shown',
@@ -160,7 +166,7 @@ export const fleet: Board = {
           decimals: 0,
           queries: [
             {
-              expr: worst(`sum by (site, camera) (${increase(of('camera_reconnects_total', CAMERA))}) > 0`),
+              expr: worst(`sum by (site, camera) (${happened(of('camera_reconnects_total', CAMERA))}) > 0`),
               legend: '{{site}} {{camera}}',
             },
           ],
@@ -168,12 +174,13 @@ export const fleet: Board = {
         series({
           title: 'Restarts of camera processes',
           description:
-            'Does reading a camera crash its process? Per second, by camera. Not 0 again and again: keep the log of its agent, and update; the camera sends something that is not handled.',
-          unit: 'cps',
+            'Does reading a camera crash its process? In the hour before each point, by camera. More and more: keep the log of its agent, and update; the camera sends something that is not handled.',
+          unit: 'short',
           width: 12,
+          decimals: 0,
           queries: [
             {
-              expr: worst(`${added(of('camera_restarts_total', CAMERA))} > 0`),
+              expr: worst(`sum by (site, camera) (${happened(of('camera_restarts_total', CAMERA), '1h')}) > 0`),
               legend: '{{site}} {{camera}}',
             },
           ],

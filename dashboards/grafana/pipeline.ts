@@ -4,7 +4,18 @@ import { type Board, cameras, site } from './frame.ts';
 import { FINE_AT_ZERO, type Steps, series, stat, table, WARN_ABOVE } from './panels.ts';
 import { COST, PRICE_VARIABLES } from './pipeline_cost.ts';
 import { SINKS } from './pipeline_sinks.ts';
-import { bucketsOf, countOf, countOrZero, increase, of, perCamera, quantile, rate, sumOf } from './queries.ts';
+import {
+  bucketsOf,
+  countOf,
+  countOrZero,
+  happened,
+  increase,
+  of,
+  perCamera,
+  quantile,
+  rate,
+  sumOf,
+} from './queries.ts';
 
 /** The objective of dashboards/prometheus: so many incidents open within a second of the picture that decided them. */
 const ON_TIME = 0.95;
@@ -170,7 +181,7 @@ export const pipeline: Board = {
           width: 4,
           decimals: 0,
           steps: FINE_AT_ZERO,
-          expr: `sum(${increase(of('bus_records_expired_unread_total'))}) or 0 * count(${of('build_info')})`,
+          expr: `sum(${happened(of('bus_records_expired_unread_total'))}) or 0 * count(${of('build_info')})`,
         }),
         stat({
           title: 'Dead letters',
@@ -180,18 +191,19 @@ export const pipeline: Board = {
           width: 4,
           decimals: 0,
           steps: FINE_AT_ZERO,
-          expr: `sum(${increase(of('dead_letters_total'))}) or 0 * count(${of('build_info')})`,
+          expr: `sum(${happened(of('dead_letters_total'))}) or 0 * count(${of('build_info')})`,
         }),
         series({
           title: 'Dead letters, by topic and reason',
           description:
-            'Since when, of what, why? Per second. MESSAGE_INVALID: a process of another version writes there. Letters of incidents.v1: a webhook refused or was away for a day.',
-          unit: 'cps',
+            'Since when, of what, why? In the hour before each point. MESSAGE_INVALID: a process of another version writes there. Letters of incidents.v1: a webhook refused or was away for a day.',
+          unit: 'short',
           width: 12,
           height: 4,
+          decimals: 0,
           queries: [
             {
-              expr: `sum by (topic, reason) (${rate(of('dead_letters_total'))})`,
+              expr: `sum by (topic, reason) (${happened(of('dead_letters_total'), '1h')})`,
               legend: '{{topic}} {{reason}}',
             },
           ],
@@ -293,12 +305,18 @@ export const pipeline: Board = {
         series({
           title: 'Restarts',
           description:
-            'What dies? Per second: roles by their supervisor, detector workers by reason. Each one is in the log with its last words.',
-          unit: 'cps',
+            'What dies? In the hour before each point: roles by their supervisor, detector workers by reason. Above 3 an alert follows. Each one is in the log with its last words.',
+          unit: 'short',
           width: 8,
+          decimals: 0,
+          steps: WARN_ABOVE(4),
+          limits: true,
           queries: [
-            { expr: `sum by (role) (${rate(of('role_restarts_total'))})`, legend: '{{role}}' },
-            { expr: `sum by (reason) (${rate(of('detector_restarts_total'))})`, legend: 'detector: {{reason}}' },
+            { expr: `sum by (role) (${happened(of('role_restarts_total'), '1h')})`, legend: '{{role}}' },
+            {
+              expr: `sum by (reason) (${happened(of('detector_restarts_total'), '1h')})`,
+              legend: 'detector: {{reason}}',
+            },
           ],
         }),
         series({

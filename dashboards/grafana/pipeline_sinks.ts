@@ -1,7 +1,7 @@
 /** Of the board Pipeline: whether what was decided is kept and told. */
 import type { Board } from './frame.ts';
 import { FINE_AT_ZERO, series, stat, WARN_ABOVE } from './panels.ts';
-import { countOrZero, of, rate } from './queries.ts';
+import { countOrZero, happened, of, rate } from './queries.ts';
 
 export const SINKS: Board['rows'][number] = {
   title: 'Evidence, stores, messages',
@@ -42,11 +42,15 @@ export const SINKS: Board['rows'][number] = {
     series({
       title: 'Evidence that could not be had',
       description:
-        'Of which incidents will a picture be missing? Per second, by kind and reason. Mostly: the frame had gone from the bus before; see Lag of evidence.',
-      unit: 'cps',
+        'Of which incidents will a picture be missing? In the hour before each point, by kind and reason. Mostly: the frame had gone from the bus before; see Lag of evidence.',
+      unit: 'short',
       width: 8,
+      decimals: 0,
       queries: [
-        { expr: `sum by (kind, reason) (${rate(of('evidence_missing_total'))})`, legend: '{{kind}} {{reason}}' },
+        {
+          expr: `sum by (kind, reason) (${happened(of('evidence_missing_total'), '1h')})`,
+          legend: '{{kind}} {{reason}}',
+        },
       ],
     }),
     series({

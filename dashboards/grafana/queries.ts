@@ -32,6 +32,14 @@ export function increase(series: string, over = '$__range', before?: string): st
   return `increase(${series}[${over}]${before === undefined ? '' : ` offset ${before}`})`;
 }
 
+/**
+ * How often something happened that is rare, so that most of its counters appear with their first event, which
+ * `increase()` and `rate()` do not see: a series that was not there before counts whole. Ten minutes without a
+ * scrape make none new. The alert rules have it alike, and a test says so.
+ */
+export const happened = (series: string, over = '$__range'): string =>
+  `((${series} unless last_over_time(${series}[10m] offset ${over})) or increase(${series}[${over}]))`;
+
 /** Nothing, rather than no number, where nothing was measured. */
 export function quantile(q: number, name: MetricName, over: string, by: readonly string[] = [], ...matchers: string[]) {
   return `histogram_quantile(${q}, sum by (${['le', ...by].join(', ')}) (${rate(bucketsOf(name, ...matchers), over)})) >= 0`;

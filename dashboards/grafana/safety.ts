@@ -2,7 +2,7 @@
 import { BAD, GOOD, OKABE_ITO, SEVERITY_COLORS, WARN } from './colors.ts';
 import { type Board, CAMERA_LINKS, cameras, rule, severity, site } from './frame.ts';
 import { bars, type Column, FINE_AT_ZERO, series, stat, table, WARN_ABOVE } from './panels.ts';
-import { bucketsOf, CAMERA, countOrZero, increase, of, perCamera, RULE, rate, SEVERITY } from './queries.ts';
+import { bucketsOf, CAMERA, countOrZero, happened, increase, of, perCamera, RULE, rate, SEVERITY } from './queries.ts';
 
 const FILTERS = [CAMERA, RULE, SEVERITY];
 const OPENED = perCamera(of('incident_opened_timestamp_seconds', ...FILTERS), 'rule', 'zone', 'severity');
@@ -24,7 +24,7 @@ export const UNWATCHED_FOR: Column = {
 };
 
 const acknowledged = (q: number, over: string): string =>
-  `histogram_quantile(${q}, sum by (le) (${increase(bucketsOf('time_to_acknowledge_seconds', SEVERITY), over)})) >= 0`;
+  `histogram_quantile(${q}, sum by (le) (${happened(bucketsOf('time_to_acknowledge_seconds', SEVERITY), over)})) >= 0`;
 
 export const safety: Board = {
   name: 'safety',
