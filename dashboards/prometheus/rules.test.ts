@@ -5,6 +5,7 @@ import { markdownTable } from '../../config/markdown.ts';
 import { ERRORS } from '../../runtime/errors.ts';
 import { METRICS, type MetricSpec } from '../../runtime/metrics.ts';
 import { wrongIn } from '../../test/commands.ts';
+import { happened } from '../grafana/queries.ts';
 import { CASES } from './cases.ts';
 import { checkRules, readRules, tryCases } from './promtool.ts';
 
@@ -169,4 +170,35 @@ What to do when an alert fires. Generated from \`dashboards/prometheus/rules\`; 
 ${markdownTable(['alert', 'severity', 'after', 'what it means'], rows)}
 `;
   await expect(list).toMatchFileSnapshot(join(runbooks, 'README.md'));
+});
+
+// A series begins with its first event: `increase()` does not see that one.
+it('counts single events as the boards do', () => {
+  const plain = (text: string): string => text.replaceAll(/\s/g, '');
+  // Of what goes on, where one more or less is nothing.
+  const many = ['banksman_capture_to_incident_seconds_count[1h]', 'banksman_capture_to_incident_seconds_count[6h]'];
+  // The state of the last minutes: attempts that go on.
+  const attempts = ['banksman_alerts_failed_total[10m]', 'banksman_alerts_sent_total[10m]'];
+  let counted = 0;
+  for (const { alert, expr } of alerts) {
+    for (const [, series = '', over = ''] of expr.matchAll(/increase\((banksman_\w+(?:\{[^}]*\})?)\[(\w+)\]\)/g)) {
+      if ([...many, ...attempts].includes(`${series}[${over}]`)) continue;
+      expect(plain(expr), alert).toContain(plain(happened(series, over)).slice(1, -1));
+      counted += 1;
+    }
+  }
+  expect(counted).toBe(6);
+});
+
+it('no case has a counter of single events begin with 0, which the product never says', () => {
+  let looked = 0;
+  for (const { alert, series } of CASES) {
+    const { expr = '' } = alerts.find((one) => one.alert === alert) ?? {};
+    for (const [name, values] of Object.entries(series)) {
+      if (!expr.includes(`last_over_time(${name.split('{')[0]}`)) continue;
+      expect(values, `${alert}: ${name}`).not.toMatch(/^(_(x\d+)? )*0/);
+      looked += 1;
+    }
+  }
+  expect(looked).toBeGreaterThan(15);
 });
