@@ -570,7 +570,43 @@ export const CASES: readonly Case[] = [
     quiet: '6m',
     fires: '10m',
     over: '12m',
-    as: [{ labels: { job: 'banksman' }, summary: 'Prometheus knows no process of banksman' }],
+    as: [{ summary: 'Prometheus knows no process of banksman' }],
+  },
+  {
+    alert: 'BanksmanAway',
+    of: 'for more than a day',
+    every: '1h',
+    series: { [UP]: '1 1 1 stale _x40 1x10' },
+    quiet: '3h',
+    fires: '40h',
+    over: '46h',
+    as: [{ summary: 'Prometheus knows no process of banksman' }],
+  },
+  {
+    alert: 'BanksmanAway',
+    of: 'it was never there',
+    series: { [UP]: '_x10 1x10' },
+    quiet: '1m',
+    fires: '8m',
+    over: '12m',
+    as: [{ summary: 'Prometheus knows no process of banksman' }],
+  },
+  {
+    // As service discovery has it: without a target there is no `up` at all.
+    alert: 'BanksmanAway',
+    of: 'one of two sites',
+    series: {
+      'up{job="banksman",instance="sink-1:9464",site="yard"}': '1 stale _x10 1x10',
+      'up{job="banksman",instance="sink-2:9464",site="yard"}': '1 1 1 1 stale _x7 1x10',
+      'up{job="banksman",instance="sink-1:9464",site="harbour"}': '1x30',
+      // The pod is another one; the site is not away.
+      'up{job="banksman",instance="sink-2:9464",site="harbour"}': '1x3 stale',
+      'up{job="banksman",instance="sink-3:9464",site="harbour"}': '_x4 1x30',
+    },
+    quiet: '5m',
+    fires: '8m',
+    over: '13m',
+    as: [{ labels: { site: 'yard' }, summary: 'Prometheus knows no process of banksman at yard' }],
   },
   {
     alert: 'BanksmanTargetDown',
@@ -589,7 +625,7 @@ export const CASES: readonly Case[] = [
       },
     ],
   },
-  ...(['ingest', 'process', 'sink'] as const).map(
+  ...(['ingest', 'process', 'sink', 'console'] as const).map(
     (role): Case => ({
       alert: 'BanksmanRoleSilent',
       of: role,
@@ -598,6 +634,15 @@ export const CASES: readonly Case[] = [
         'banksman_build_info{role="ingest"}': role === 'ingest' ? '1 stale _x8 1x10' : '1x30',
         'banksman_build_info{role="process"}': role === 'process' ? '1 stale _x8 1x10' : '1x30',
         'banksman_build_info{role="sink"}': role === 'sink' ? '1 stale _x8 1x10' : '1x30',
+        'banksman_build_info{role="console"}': role === 'console' ? '1 stale _x8 1x10' : '1x30',
+        // Never had a console.
+        'up{job="banksman",instance="harbour:9464",site="harbour"}': '1x30',
+        'banksman_build_info{role="ingest",site="harbour"}': '1x30',
+        'banksman_build_info{role="process",site="harbour"}': '1x30',
+        'banksman_build_info{role="sink",site="harbour"}': '1x30',
+        // All of it is away, which is another alert.
+        'up{job="banksman",instance="island:9464",site="island"}': '1 stale',
+        'banksman_build_info{role="console",site="island"}': '1 stale',
       },
       quiet: '2m',
       fires: '6m',

@@ -101,7 +101,7 @@ describe.skipIf(!HAS_TEST_DATA)('rules', async () => {
     await up.stop();
     await finds(['BanksmanTargetDown', 'BanksmanRoleSilent', 'BanksmanSeriesMissing'], (silent) => {
       const roles = silent['BanksmanRoleSilent']?.map(({ role }) => role);
-      expect(roles?.sort()).toEqual(['ingest', 'process', 'sink']);
+      expect(roles?.sort()).toEqual(['console', 'ingest', 'process', 'sink']);
       // Without a count of cameras nobody knows that `camera_watched` is missing as well.
       expect(silent['BanksmanSeriesMissing']).toHaveLength(6);
     });

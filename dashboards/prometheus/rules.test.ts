@@ -52,7 +52,8 @@ function undeclared(text: string): string[] {
 /** Labels that a query may group or join by. */
 function labelsOf(expr: string): Set<string> {
   const recorded = recordings.filter(({ record }) => expr.includes(record)).map((one) => one.expr);
-  return new Set([expr, ...recorded].flatMap((text) => selectorsOf(text).flatMap(({ labels }) => labels)));
+  const own = [expr, ...recorded].flatMap((text) => selectorsOf(text).flatMap(({ labels }) => labels));
+  return new Set([...TARGET_LABELS, ...own]);
 }
 
 const metricsIn = (text: string): string[] => selectorsOf(text).map(({ metric }) => metric);
