@@ -361,7 +361,13 @@ describe('over a restart', () => {
 });
 
 describe('mutes', () => {
+  /** What a mute that is long over has silenced would be told when it is looked at again. */
+  const timeStandsStill = (): void => {
+    deps = { ...deps, clock: new FakeClock(Date.parse(at(0))) };
+  };
+
   it('silence what they name from their beginning to their end, and are counted', async () => {
+    timeStandsStill();
     await publish(
       deps.bus,
       'feedback.v1',
@@ -394,6 +400,7 @@ describe('mutes', () => {
   });
 
   it('hold from when they are said, also while running, and end when taken back', async () => {
+    timeStandsStill();
     await run();
     await publish(deps.bus, 'incidents.v1', ...life('a', 0, 1));
     await settled();

@@ -19,7 +19,8 @@ import type { AlertMemory } from './memory.ts';
 import { messageBody } from './message.ts';
 import { Mutes } from './mutes.ts';
 import { Outbox } from './outbox.ts';
-import { type Entered, type Entry, placeOf } from './outbox_enter.ts';
+import type { Entered, Entry } from './outbox_enter.ts';
+import { placeOf } from './outbox_silence.ts';
 import type { Pictures } from './pictures.ts';
 import { AlertTraces } from './traces.ts';
 
@@ -103,7 +104,10 @@ export class AlertsSink implements Component {
       ...common,
       ...{ version, memory, traces, consoleUrl, pictures },
       onGivenUp: () => letters.notify(),
-      silenced: (incident) => this.#mutes.silence({ ...incident, updatedAt: toTimestamp(this.#now()) }),
+      present: {
+        muted: (incident) => this.#mutes.silence({ ...incident, updatedAt: toTimestamp(this.#now()) }),
+        coolDownMs: (incident) => this.#coolDownMs(incident),
+      },
       acknowledged: (incident) => this.#acknowledgements.has(incident),
     };
     this.#channels = new Map(
@@ -185,8 +189,9 @@ export class AlertsSink implements Component {
   }
 
   #entered({ channel, action, crowded }: Entered): void {
-    if (action === 'send') this.#channels.get(channel)?.notify();
-    else this.#deps.metrics.inc('alerts_silenced_total', { reason: action });
+    // What is silenced has to be looked at again.
+    this.#channels.get(channel)?.notify();
+    if (action !== 'send' && action !== 'nothing') this.#deps.metrics.inc('alerts_silenced_total', { reason: action });
     if (crowded > 0) this.#letters?.notify();
   }
 

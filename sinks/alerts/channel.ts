@@ -3,14 +3,13 @@ import { Backoff, type BackoffOptions } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { BanksmanError, type ErrorCode } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { Incident } from '../../runtime/messages/types.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { Trouble } from '../trouble.ts';
 import type { Adapter, Sending } from './channels/types.ts';
 import { compose } from './compose.ts';
-import type { AlertMemory } from './memory.ts';
+import type { AlertMemory, Recalled } from './memory.ts';
 import type { Outbox, Waiting } from './outbox.ts';
-import { repeatMs } from './outbox_remind.ts';
+import { type Present, placeOf } from './outbox_silence.ts';
 import type { Pictures } from './pictures.ts';
 import { holds, type Policy, plan, policyOf } from './plan.ts';
 import type { Outcome } from './post.ts';
@@ -30,8 +29,8 @@ export interface ChannelDeps {
   traces: AlertTraces;
   /** A message was given up: its letter has to be written. */
   onGivenUp: () => void;
-  /** Whether a mute holds now. */
-  silenced: (incident: Incident) => boolean;
+  /** Whether a mute holds now, and how long the cool-down of a rule is. */
+  present: Pick<Present, 'muted' | 'coolDownMs'>;
   /** Whether somebody has judged the incident. */
   acknowledged: (incident: string) => boolean;
   /** How people reach the console; null: nobody said. */
@@ -99,7 +98,10 @@ export class Channel {
 
   async #run(): Promise<void> {
     for (;;) {
-      const found = await this.#persist(() => this.#look());
+      // Renewed first: what comes in from here on is noticed.
+      if (this.#news.signal.aborted) this.#news = new AbortController();
+      const recalled = await this.#recall();
+      const found = await this.#persist(() => this.#look(recalled));
       if (found === 'stopped' || this.#abandoning.signal.aborted) return;
       const { waiting, nextMs } = found;
       const wait = nextMs - this.#deps.now();
@@ -115,13 +117,23 @@ export class Channel {
     }
   }
 
-  #look(): { waiting: Waiting | undefined; nextMs: number } {
-    // Renewed first: what comes in from here on is noticed.
-    if (this.#news.signal.aborted) this.#news = new AbortController();
-    const { outbox, metrics, now, silenced } = this.#deps;
+  /** What other sinks know of what lasts and has to be looked at. */
+  async #recall(): Promise<ReadonlyMap<string, Recalled>> {
+    const { outbox, memory, now } = this.#deps;
     const { id } = this.#config;
-    const remindMs =
-      repeatMs(this.#config) > 0 ? outbox.remind(this.#config, now(), silenced) : Number.POSITIVE_INFINITY;
+    const recalled = new Map<string, Recalled>();
+    const due = memory ? await this.#persist(() => outbox.due(id, now())) : [];
+    for (const incident of due === 'stopped' ? [] : due) {
+      const one = (await memory?.recall(incident.id, placeOf(incident)))?.get(id);
+      if (one) recalled.set(incident.id, one);
+    }
+    return recalled;
+  }
+
+  #look(recalled: ReadonlyMap<string, Recalled>): { waiting: Waiting | undefined; nextMs: number } {
+    const { outbox, metrics, now, present } = this.#deps;
+    const { id } = this.#config;
+    const remindMs = outbox.remind(this.#config, { ...present, now: now(), recalled });
     metrics.set('alerts_pending', outbox.pending(id), { channel: id });
     if (this.#policy) return this.#plan(this.#policy, remindMs);
     const waiting = outbox.next(id);

@@ -4,10 +4,11 @@ import type { ErrorCode } from '../../runtime/errors.ts';
 import type { Incident } from '../../runtime/messages/types.ts';
 import { type Database, openWriter, type Row } from '../../runtime/stores/sqlite.ts';
 import type { Decision } from './memory.ts';
-import { countPending, decisionsOn, type Entered, type Entry, enter, RETRY_FOR_MS } from './outbox_enter.ts';
-import { nextReminder, noteTold, remind } from './outbox_remind.ts';
+import { countPending, decisionsOn, type Entered, type Entry, enter } from './outbox_enter.ts';
+import { dueOf, nextReminder, noteTold, remind } from './outbox_remind.ts';
 import { recover, retain } from './outbox_retain.ts';
 import { OUTBOX_FILE, OUTBOX_MIGRATIONS, OUTBOX_SCHEMA, OUTBOX_VERSION } from './outbox_schema.ts';
+import { type Present, RETRY_FOR_MS } from './outbox_silence.ts';
 import { HOUR_MS, type Plan, type WaitingRow } from './plan.ts';
 
 /** What goes out as one message. */
@@ -62,11 +63,19 @@ export class Outbox {
     return countPending(this.#db, channel);
   }
 
-  /** Enters reminders that are due. @returns when the next one is; Infinity: none. */
-  remind(channel: ChannelConfig, now: number, silenced: (incident: Incident) => boolean): number {
+  /** What lasts and has to be looked at. */
+  due(channel: string, now: number): Incident[] {
+    return dueOf(this.#db, channel, now).map((body): Incident => JSON.parse(body).incident);
+  }
+
+  /**
+   * Enters reminders that are due, and openings whose silence is over.
+   * @returns when to look again; Infinity: nothing lasts
+   */
+  remind(channel: ChannelConfig, present: Present): number {
     const due = nextReminder(this.#db, channel.id) ?? Number.POSITIVE_INFINITY;
-    if (due > now) return due;
-    this.#db.transaction(() => remind(this.#db, channel, now, silenced));
+    if (due > present.now) return due;
+    this.#db.transaction(() => remind(this.#db, channel, present));
     return nextReminder(this.#db, channel.id) ?? Number.POSITIVE_INFINITY;
   }
 

@@ -5,10 +5,8 @@ import type { Database } from '../../runtime/stores/sqlite.ts';
 import { fromTimestamp } from '../../runtime/time.ts';
 import type { Decision, Recalled } from './memory.ts';
 import { noteTold, repeatMs } from './outbox_remind.ts';
+import { announce, announcedMs, lookAgainMs, placeOf, RETRY_FOR_MS, restMs } from './outbox_silence.ts';
 import { concerns, judge, type Known, type Silence, silenceOf } from './verdict.ts';
-
-/** How long a message is tried. */
-export const RETRY_FOR_MS = 24 * 3_600_000;
 
 /** A transition on its way in. */
 export interface Entry {
@@ -21,10 +19,10 @@ export interface Entry {
   recalled: ReadonlyMap<string, Recalled>;
 }
 
-/** What became of it at one channel. `crowded`: messages that had to give way. */
+/** What became of it at one channel. `nothing`: its silence has to be looked at. `crowded`: messages that had to give way. */
 export interface Entered {
   channel: string;
-  action: 'send' | Silence;
+  action: 'send' | 'nothing' | Silence;
   crowded: number;
 }
 
@@ -43,21 +41,22 @@ export function enter(
   if (recalled?.delivered.has(incident.revision)) return undefined;
   const place = placeOf(incident);
   const capturedMs = fromTimestamp(incident.updatedAt);
-  const last = later(announcedMs(db, channel.id, place), recalled?.announcedMs);
+  const coolMs = restMs(announcedMs(db, channel.id, place, recalled), capturedMs, coolDownMs);
   const verdict = judge(channel, incident, {
-    known: knownBest(knownOf(db, channel.id, incident.id), recalled?.known, incident.revision),
+    known: knownBest(knownOf(db, channel.id, incident.id), recalled, incident.revision),
     muted,
-    // Absolute: after a clock that went back nobody is silent until it has caught up.
-    coolingDown: last !== undefined && Math.abs(capturedMs - last) < coolDownMs,
+    coolingDown: coolMs > 0,
   });
   if (!verdict) return undefined;
   const { known, action, announces } = verdict;
-  keepKnown(db, channel, entry, known, now);
+  const { silenced } = known;
+  keepKnown(db, channel, entry, known, {
+    now,
+    lookMs: silenced === null ? null : lookAgainMs(channel, silenced, now, coolMs),
+  });
   if (recalled && recalled.delivered.size > 0) noteTold(db, channel, incident.id, now);
-  if (announces && coolDownMs > 0) {
-    db.run('INSERT OR REPLACE INTO cool_downs VALUES (?, ?, ?)', channel.id, place, capturedMs);
-  }
-  if (action === 'nothing') return undefined;
+  if (announces && coolDownMs > 0) announce(db, channel.id, place, capturedMs);
+  if (action === 'nothing') return silenced === null ? undefined : { channel: channel.id, action, crowded: 0 };
   const sends = action === 'send';
   db.run(
     `INSERT INTO messages (webhook, incident, revision, transition, severity, status, body, source_key,
@@ -71,11 +70,6 @@ export function enter(
   return { channel: channel.id, action, crowded: sends ? makeRoom(db, channel.id, now, maxPending) : 0 };
 }
 
-/** What a cool-down holds for. */
-export function placeOf({ site, rule, camera, zone, line }: Incident): string {
-  return JSON.stringify([site, rule, camera, zone ?? line]);
-}
-
 /** What is known here of an incident now, for the other sinks. */
 export function decisionsOn(db: Database, incident: Incident, channels: readonly ChannelConfig[]): Decision[] {
   return channels.flatMap(({ id }) => {
@@ -86,17 +80,15 @@ export function decisionsOn(db: Database, incident: Incident, channels: readonly
 
 /**
  * The newer word. What another sink decided on this very transition is no reason to leave it: nobody knows whether that
- * sink lives to send it.
+ * sink lives to send it. Where a receiver took anything, people know of the incident, however it was decided on first.
  */
-function knownBest(own: Known | undefined, others: Known | undefined, revision: number): Known | undefined {
-  if (!others) return own;
+function knownBest(own: Known | undefined, recalled: Recalled | undefined, revision: number): Known | undefined {
+  const told = recalled !== undefined && recalled.delivered.size > 0;
+  const heard = (known: Known): Known => (told ? { ...known, silenced: null } : known);
+  const others = recalled?.known;
+  if (!others) return own && heard(own);
   const before = { ...others, revision: Math.min(others.revision, revision - 1) };
-  return own && own.revision >= before.revision ? own : before;
-}
-
-function later(a: number | undefined, b: number | undefined): number | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return Math.max(a, b);
+  return heard(own && own.revision >= before.revision ? own : before);
 }
 
 /** Messages that wait for a channel. */
@@ -105,28 +97,36 @@ export function countPending(db: Database, webhook: string): number {
   return Number(row?.['n'] ?? 0);
 }
 
-function announcedMs(db: Database, webhook: string, place: string): number | undefined {
-  const row = db.get('SELECT announced_ms FROM cool_downs WHERE webhook = ? AND place = ?', webhook, place);
-  return row && Number(row['announced_ms']);
-}
-
 function knownOf(db: Database, webhook: string, incident: string): Known | undefined {
   const row = db.get('SELECT revision, silenced FROM incidents WHERE webhook = ? AND incident = ?', webhook, incident);
   if (!row) return undefined;
   return { revision: Number(row['revision']), silenced: silenceOf(row['silenced']) ?? null };
 }
 
-/** With the body where the channel speaks again of what lasts. */
-function keepKnown(db: Database, channel: ChannelConfig, { incident, body }: Entry, known: Known, now: number): void {
+/**
+ * With a body while there may be more to say: where the channel speaks again of what lasts the newest, and of what is
+ * silenced the first, which is told when the silence ends.
+ */
+function keepKnown(
+  db: Database,
+  channel: ChannelConfig,
+  { incident, body }: Entry,
+  { revision, silenced }: Known,
+  { now, lookMs }: { now: number; lookMs: number | null },
+): void {
   const closed = incident.transition === 'closed';
-  const kept = repeatMs(channel) > 0 && !closed && known.silenced === null ? body : null;
+  const kept = !closed && (silenced !== null || repeatMs(channel) > 0);
   db.run(
-    `INSERT INTO incidents (webhook, incident, revision, silenced, closed, changed_ms, body)
-       VALUES (?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO incidents (webhook, incident, revision, silenced, closed, changed_ms, body, remind_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET revision = excluded.revision, silenced = excluded.silenced,
-       closed = excluded.closed, changed_ms = excluded.changed_ms, body = excluded.body,
-       remind_ms = CASE WHEN excluded.closed THEN NULL ELSE remind_ms END`,
-    ...[channel.id, incident.id, known.revision, known.silenced, Number(closed), now, kept],
+       closed = excluded.closed, changed_ms = excluded.changed_ms,
+       body = CASE WHEN excluded.body IS NOT NULL AND excluded.silenced IS NOT NULL
+         THEN coalesce(body, excluded.body) ELSE excluded.body END,
+       remind_ms = CASE WHEN excluded.closed OR excluded.silenced IS NOT NULL OR silenced IS NOT NULL
+         THEN excluded.remind_ms ELSE remind_ms END`,
+    ...[channel.id, incident.id, revision, silenced, Number(closed), now, kept ? body : null],
+    closed ? null : lookMs,
   );
 }
 

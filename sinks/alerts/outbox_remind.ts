@@ -1,8 +1,8 @@
 /** What a channel was told of an incident, and that it speaks again of one that lasts; called inside a transaction. */
 import type { ChannelConfig } from '../../config/site_alerts.ts';
-import type { Incident } from '../../runtime/messages/types.ts';
 import type { Database } from '../../runtime/stores/sqlite.ts';
 import { type Body, reminderBody } from './message.ts';
+import { endSilence, type Present } from './outbox_silence.ts';
 
 /** A reminder that nobody takes is not worth a day: the next one says more. */
 const TRY_FOR_MS = 3_600_000;
@@ -24,47 +24,72 @@ export function noteTold(db: Database, channel: ChannelConfig, incident: string,
   );
 }
 
-/** When the next reminder is due; undefined: none is. */
+/** When something that lasts has to be looked at; undefined: nothing does. */
 export function nextReminder(db: Database, channel: string): number | undefined {
   const row = db.get('SELECT min(remind_ms) AS at FROM incidents WHERE webhook = ? AND remind_ms IS NOT NULL', channel);
   return typeof row?.['at'] === 'number' ? row['at'] : undefined;
 }
 
-/**
- * Enters what is due. Nothing for an incident of which something waits already: a channel that is away gets no pile.
- * @param silenced whether a mute holds now
- */
-export function remind(
-  db: Database,
-  channel: ChannelConfig,
-  now: number,
-  silenced: (incident: Incident) => boolean,
-): void {
+/** Bodies of the incidents that have to be looked at. */
+export function dueOf(db: Database, channel: string, now: number): string[] {
   const due = db.all(
-    `SELECT incident, revision, reminders, body FROM incidents
+    'SELECT body FROM incidents WHERE webhook = ? AND remind_ms <= ? AND body IS NOT NULL ORDER BY remind_ms LIMIT ?',
+    ...[channel, now, MOST],
+  );
+  return due.map(({ body }) => String(body));
+}
+
+/** Enters what is due: of what was told a reminder, of what was silenced the opening. */
+export function remind(db: Database, channel: ChannelConfig, present: Present): void {
+  const { now } = present;
+  const due = db.all(
+    `SELECT incident, revision, silenced, reminders, body FROM incidents
      WHERE webhook = ? AND remind_ms <= ? ORDER BY remind_ms LIMIT ?`,
     ...[channel.id, now, MOST],
   );
-  for (const { incident, revision, reminders, body } of due) {
-    const count = Number(reminders) + 1;
-    const { incident: last }: Body = JSON.parse(String(body));
-    const waits = db.get(
-      `SELECT 1 FROM messages WHERE webhook = ? AND incident = ? AND status = 'pending'`,
-      ...[channel.id, String(incident)],
-    );
-    // Alertmanager is told that it lasts; whether people hear of that is its own business.
-    const quiet = waits !== undefined || (channel.type !== 'alertmanager' && silenced(last));
-    db.run(
-      'UPDATE incidents SET remind_ms = ?, reminders = ? WHERE webhook = ? AND incident = ?',
-      ...[now + repeatMs(channel), quiet ? Number(reminders) : count, channel.id, String(incident)],
-    );
-    if (quiet) continue;
-    db.run(
-      `INSERT INTO messages (webhook, incident, revision, again, transition, severity, status, body, source_key,
-         source_partition, source_offset, captured_ms, entered_ms, changed_ms, next_ms, deadline_ms, attempts)
-       VALUES (?, ?, ?, ?, 'reminder', ?, 'pending', ?, '', 0, 0, ?, ?, ?, ?, ?, 0)`,
-      ...[channel.id, String(incident), Number(revision), count, last.severity, reminderBody(String(body), count, now)],
-      ...[now, now, now, now, now + TRY_FOR_MS],
-    );
+  for (const row of due) {
+    const { silenced, body } = row;
+    const incident = String(row['incident']);
+    const elsewhere = present.recalled.get(incident)?.known?.revision ?? 0;
+    // Another sink has it now, or the channel speaks of what lasts no more.
+    if (body === null || elsewhere > Number(row['revision']) || (silenced === null && repeatMs(channel) === 0))
+      leave(db, channel, incident);
+    else if (silenced !== null) endSilence(db, channel, incident, String(body), present);
+    else remindOf(db, channel, { incident, body: String(body), count: Number(row['reminders']) + 1 }, present);
   }
+}
+
+function leave(db: Database, channel: ChannelConfig, incident: string): void {
+  db.run(
+    'UPDATE incidents SET remind_ms = NULL, body = NULL WHERE webhook = ? AND incident = ?',
+    ...[channel.id, incident],
+  );
+}
+
+/** Nothing for an incident of which something waits already: a channel that is away gets no pile. */
+function remindOf(
+  db: Database,
+  channel: ChannelConfig,
+  { incident, body, count }: { incident: string; body: string; count: number },
+  { now, muted }: Present,
+): void {
+  const { incident: last }: Body = JSON.parse(body);
+  const waits = db.get(
+    `SELECT 1 FROM messages WHERE webhook = ? AND incident = ? AND status = 'pending'`,
+    ...[channel.id, incident],
+  );
+  // Alertmanager is told that it lasts; whether people hear of that is its own business.
+  const quiet = waits !== undefined || (channel.type !== 'alertmanager' && muted(last));
+  db.run(
+    'UPDATE incidents SET remind_ms = ?, reminders = ? WHERE webhook = ? AND incident = ?',
+    ...[now + repeatMs(channel), quiet ? count - 1 : count, channel.id, incident],
+  );
+  if (quiet) return;
+  db.run(
+    `INSERT INTO messages (webhook, incident, revision, again, transition, severity, status, body, source_key,
+       source_partition, source_offset, captured_ms, entered_ms, changed_ms, next_ms, deadline_ms, attempts)
+     VALUES (?, ?, ?, ?, 'reminder', ?, 'pending', ?, '', 0, 0, ?, ?, ?, ?, ?, 0)`,
+    ...[channel.id, incident, last.revision, count, last.severity, reminderBody(body, count, now)],
+    ...[now, now, now, now, now + TRY_FOR_MS],
+  );
 }

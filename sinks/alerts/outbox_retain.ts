@@ -1,7 +1,7 @@
 /** What the outbox forgets, and what it makes of times that another process wrote. */
 import type { ChannelConfig } from '../../config/site_alerts.ts';
 import type { Database } from '../../runtime/stores/sqlite.ts';
-import { RETRY_FOR_MS } from './outbox_enter.ts';
+import { LOOK_EVERY_MS, RETRY_FOR_MS } from './outbox_silence.ts';
 
 const DAY_MS = 86_400_000;
 /** After a start everything is tried at least this long, however long the process was away. */
@@ -22,6 +22,11 @@ export function recover(db: Database, now: number): void {
   // What is held is held from when it came, as far as this clock knows.
   db.run(`UPDATE messages SET entered_ms = ? WHERE status = 'pending' AND entered_ms > ?`, now, now);
   db.run('UPDATE incidents SET remind_ms = ? WHERE remind_ms > ?', now + DAY_MS, now + DAY_MS);
+  // What ends a silence may come first: the incident may have ended while this process was away.
+  db.run(
+    'UPDATE incidents SET remind_ms = ? WHERE silenced IS NOT NULL AND remind_ms < ?',
+    ...[now + LOOK_EVERY_MS, now + LOOK_EVERY_MS],
+  );
   db.run('DELETE FROM sends WHERE at_ms > ?', now);
 }
 

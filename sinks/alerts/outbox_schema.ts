@@ -29,8 +29,9 @@ CREATE TABLE alive (one INTEGER PRIMARY KEY CHECK (one = 1), at_ms INTEGER NOT N
  * `messages`: one row a channel and transition, or reminder (`again` > 0). `pending` waits for delivery; `dying` was
  * given up and its letter is not on the bus yet; `sent`, `dead`, and what was silenced (`muted`, `cool_down`, …) are
  * final. Only what may be sent again keeps its body. `batch`: `seq` of the first row that it goes out with, once that
- * was tried. `incidents`: what each channel heard of an incident; `body` is the newest, for reminders. `cool_downs`:
- * capture time of the last announcement. `sends`: messages of the last hour of channels with a limit.
+ * was tried. `incidents`: what each channel heard of an incident; `body` is the newest, for reminders, or while it is
+ * silenced the first, to be told as that; `remind_ms`: when it is due for either. `cool_downs`: capture time of the
+ * last announcement. `sends`: messages of the last hour of channels with a limit.
  */
 export const OUTBOX_SCHEMA = `${MESSAGES}${MESSAGE_INDEXES}
 CREATE TABLE incidents (

@@ -2,8 +2,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openMemoryBus } from '../../runtime/bus/local/memory.ts';
+import type { Bus } from '../../runtime/bus/types.ts';
+import { type Clock, FakeClock, systemClock } from '../../runtime/clock.ts';
 import { silentLogger } from '../../runtime/log.ts';
 import { encodeJson } from '../../runtime/messages/codec.ts';
 import type { Incident } from '../../runtime/messages/types.ts';
@@ -25,12 +28,12 @@ let hook: HookServer;
 let sinks: AlertsSink[];
 
 /** A sink on a machine of its own, and of `bus`: by default the one that all share. */
-async function startSink(bus = deps.bus): Promise<AlertsSink> {
+async function startSink(bus = deps.bus, clock: Clock = systemClock): Promise<AlertsSink> {
   const dataDir = await mkdtemp(join(tmpdir(), 'banksman-alerts-shared-'));
   folders.push(dataDir);
   const memory = new AlertMemory(redisOptions({ url: redis.url }), { log: silentLogger, metrics: deps.metrics });
   const sink = new AlertsSink(
-    { ...deps, bus, dataDir },
+    { ...deps, bus, clock, dataDir },
     {
       webhooks: [sampleWebhook({ url: hook.url })],
       version: '1',
@@ -55,6 +58,17 @@ const again = {
       (reason) => deps.metrics.value('store_errors_total', { store: 'alerts_shared', reason }) > 0,
     ),
 };
+
+/** When the first sink looks at an incident again. */
+function waitsFor(incident: string): unknown {
+  const db = new DatabaseSync(join(folders[0] ?? '', 'alerts.db'), { readOnly: true });
+  try {
+    return db.prepare('SELECT remind_ms FROM incidents WHERE incident = ?').get(incident)?.['remind_ms'];
+  } finally {
+    db.close();
+  }
+}
+
 const closed: Partial<Incident> = { revision: 2, transition: 'closed', state: 'closed', closeReason: 'left' };
 const judged = () => until('everything judged', () => caughtUp(deps.bus, 'alerts'), LIMIT_MS, 20);
 const received = (key: string) => until(key, () => hook.keys().includes(key), LIMIT_MS, 20);
@@ -93,6 +107,51 @@ it('the sink that takes over tells the end of what another announced, and keeps 
   await judged();
   expect(hook.keys()).toEqual(['a/1', 'a/2']);
   expect(deps.metrics.value('alerts_silenced_total', { reason: 'cool_down' })).toBe(1);
+});
+
+describe('an incident that lasts longer than the cool-down that silenced it', () => {
+  const [a, b] = [sampleIncident({ id: 'a' }), sampleIncident({ id: 'b', openedAt: at(1) })];
+  const coolDown = (bus: Bus) => {
+    const rule = sampleRule({ cool_down_s: 60 });
+    return bus.producer().send('rules.v1', { key: `yard/${rule.rule}`, value: encodeJson(rule) });
+  };
+
+  it('is told by one sink, and its end by the one that takes over', async () => {
+    await coolDown(deps.bus);
+    const clock = new FakeClock(Date.parse(at(0)));
+    const first = await startSink(deps.bus, clock);
+    await publish(deps.bus, 'incidents.v1', a, b);
+    await received('a/1');
+    await judged();
+    await clock.advance(61_000);
+    await received('b/1');
+    const sent = ['HEXISTS', '{banksman:yard:a}:told:b', 'sent 1 ops'];
+    await until('it to be remembered', async () => (await redis.command(...sent)) === '1', LIMIT_MS);
+    await first.stop();
+    await startSink();
+    await publish(deps.bus, 'incidents.v1', { ...b, ...closed, updatedAt: at(100) });
+    await received('b/2');
+  }, 120_000);
+
+  it('is left to the sink that has it now', async () => {
+    await coolDown(deps.bus);
+    const clock = new FakeClock(Date.parse(at(0)));
+    await startSink(deps.bus, clock);
+    await publish(deps.bus, 'incidents.v1', a, b);
+    await received('a/1');
+    await judged();
+    const other = openMemoryBus();
+    await coolDown(other);
+    const second = await startSink(other);
+    await publish(other, 'incidents.v1', { ...b, ...closed, updatedAt: at(30) });
+    await until('its end judged', () => caughtUp(other, 'alerts'), LIMIT_MS, 20);
+    await clock.advance(61_000);
+    await until('nothing to look at', () => waitsFor('b') === null, LIMIT_MS, 20);
+    await received('a/1');
+    expect(hook.keys()).toEqual(['a/1']);
+    await second.stop();
+    await other.close();
+  }, 120_000);
 });
 
 it('what a receiver took from one sink it does not get from another', {

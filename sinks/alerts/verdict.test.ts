@@ -94,6 +94,11 @@ describe('what is said', () => {
     ]);
   });
 
+  it('what is not wanted ends no silence, so no end is told of what was not', () => {
+    expect(actions([['opened', 'm'], ['updated'], ['closed']])).toEqual(['muted', 'nothing', 'muted']);
+    expect(actions([['opened', 'c'], ['updated'], ['closed']])).toEqual(['cool_down', 'nothing', 'cool_down']);
+  });
+
   it('more of what was told, in its own cool-down', () => {
     expect(actions([['opened'], ['unobserved', 'c'], ['closed', 'c']])).toEqual(['send!', 'send', 'send']);
   });
@@ -108,12 +113,13 @@ describe('what is said', () => {
     const evening = (...story: [Transition, string?][]) => actions(story, undefined, EVENING);
     expect(evening(['opened'], ['unobserved', 'o'], ['closed', 'o'])).toEqual(['send!', 'send', 'send']);
     expect(evening(['opened', 'o'], ['closed'])).toEqual(['off_schedule', 'off_schedule']);
+    expect(evening(['opened', 'o'], ['unobserved'], ['closed', 'o'])).toEqual(['off_schedule', 'send!', 'send']);
     expect(evening(['opened', 'o'], ['updated', 'o'], ['updated'], ['updated'], ['closed', 'o'])).toEqual([
       'off_schedule',
       'nothing',
-      'send!',
       'nothing',
-      'send',
+      'nothing',
+      'off_schedule',
     ]);
   });
 

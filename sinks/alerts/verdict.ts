@@ -1,6 +1,6 @@
 /** What to do about one transition at one channel. Pure: everything that it depends on is given. */
 import type { ChannelPolicy } from '../../config/site_alerts.ts';
-import type { Incident, Severity } from '../../runtime/messages/types.ts';
+import type { Incident, Schedule, Severity } from '../../runtime/messages/types.ts';
 import { isActive } from '../../runtime/schedule.ts';
 import { fromTimestamp } from '../../runtime/time.ts';
 
@@ -16,7 +16,7 @@ export function silenceOf(text: unknown): Silence | undefined {
 export interface Known {
   /** Highest revision that was decided on. */
   revision: number;
-  /** Null once somebody was told of it. */
+  /** Null once somebody was told of it, or would have been had they wanted that transition. */
   silenced: Silence | null;
 }
 
@@ -52,10 +52,22 @@ export function concerns(filters: Filters, incident: Incident): boolean {
   );
 }
 
+/** Why a channel that was not told yet would not be told now; null: it would. */
+export function silenceAt(
+  schedule: Schedule | null,
+  ms: number,
+  { muted, coolingDown }: Pick<Circumstances, 'muted' | 'coolingDown'>,
+): Silence | null {
+  if (muted) return 'muted';
+  if (schedule && !isActive(schedule, ms)) return 'off_schedule';
+  return coolingDown ? 'cool_down' : null;
+}
+
 /**
  * Openings decide, wanted or not, so that a channel of closings alone obeys mutes and cool-downs too. Whoever was told
  * of an incident is told of its end, also under a mute; whoever was not is not. An incident that was
- * silenced and goes on is judged anew at each transition but its last.
+ * silenced and goes on is judged anew at each wanted transition but its last; one that is not wanted tells nobody, so
+ * it ends no silence: that is done when the silence is over, whatever comes (`outbox_silence.ts`).
  * @returns undefined for a transition that was decided before.
  */
 export function judge(
@@ -63,18 +75,16 @@ export function judge(
   incident: Incident,
   circumstances: Circumstances,
 ): Verdict | undefined {
-  const { known, muted, coolingDown } = circumstances;
+  const { known, muted } = circumstances;
   const { revision, transition } = incident;
   if (known && revision <= known.revision) return undefined;
   const told = known?.silenced === null;
+  const wanted = transitions.includes(transition);
   let silenced: Silence | null;
   if (known && transition === 'closed') silenced = known.silenced;
-  else if (muted) silenced = 'muted';
-  else if (!told && schedule && !isActive(schedule, fromTimestamp(incident.updatedAt))) silenced = 'off_schedule';
-  else silenced = coolingDown && !told ? 'cool_down' : null;
-  // What began outside of the schedule and goes on within it is told at the first sign of it.
-  const comesIn = known?.silenced === 'off_schedule' && silenced === null && transition !== 'closed';
-  const wanted = comesIn || transitions.includes(transition);
+  else if (told) silenced = muted ? 'muted' : null;
+  else silenced = silenceAt(schedule, fromTimestamp(incident.updatedAt), circumstances);
+  if (known && !told && !wanted) silenced ??= known.silenced;
   return {
     action: wanted ? (silenced ?? 'send') : 'nothing',
     known: { revision, silenced: told ? null : silenced },
