@@ -8,7 +8,7 @@ import { countPending, decisionsOn, type Entered, type Entry, enter } from './ou
 import { dueOf, nextReminder, noteTold, remind } from './outbox_remind.ts';
 import { recover, retain } from './outbox_retain.ts';
 import { OUTBOX_FILE, OUTBOX_MIGRATIONS, OUTBOX_SCHEMA, OUTBOX_VERSION } from './outbox_schema.ts';
-import { type Present, RETRY_FOR_MS } from './outbox_silence.ts';
+import { type Present, RETRY_FOR_MS, withdraw } from './outbox_silence.ts';
 import { HOUR_MS, type Plan, type WaitingRow } from './plan.ts';
 
 /** What goes out as one message. */
@@ -115,7 +115,10 @@ export class Outbox {
    */
   begin({ send, drop }: Plan, now: number): Waiting | undefined {
     return this.#db.transaction(() => {
-      for (const { seq, why } of drop) this.#end(seq, why, now);
+      for (const { seq, why } of drop) {
+        withdraw(this.#db, seq, now);
+        this.#end(seq, why, now);
+      }
       const [first] = send;
       if (first === undefined) return undefined;
       for (const seq of send) {

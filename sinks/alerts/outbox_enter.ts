@@ -72,9 +72,12 @@ export function enter(
 
 /** What is known here of an incident now, for the other sinks. */
 export function decisionsOn(db: Database, incident: Incident, channels: readonly ChannelConfig[]): Decision[] {
-  return channels.flatMap(({ id }) => {
+  return channels.flatMap(({ id, escalate_after_s }) => {
     const known = knownOf(db, id, incident.id);
-    return known ? [{ webhook: id, known, announcedMs: announcedMs(db, id, placeOf(incident)) }] : [];
+    if (!known) return [];
+    // What waits to be escalated may never be told: others must not be silent for it.
+    const announced = escalate_after_s > 0 ? undefined : announcedMs(db, id, placeOf(incident));
+    return [{ webhook: id, known, announcedMs: announced }];
   });
 }
 

@@ -37,6 +37,23 @@ export function announce(db: Database, channel: string, place: string, ms: numbe
   db.run('INSERT OR REPLACE INTO cool_downs VALUES (?, ?, ?)', channel, place, ms);
 }
 
+/** A row that nobody will be told of began no cool-down: what that has silenced is looked at again. */
+export function withdraw(db: Database, seq: number, now: number): void {
+  const row = db.get('SELECT webhook, body, captured_ms FROM messages WHERE seq = ? AND body IS NOT NULL', seq);
+  if (!row) return;
+  const channel = String(row['webhook']);
+  const { incident }: Body = JSON.parse(String(row['body']));
+  const gone = db.run(
+    'DELETE FROM cool_downs WHERE webhook = ? AND place = ? AND announced_ms = ?',
+    ...[channel, placeOf(incident), Number(row['captured_ms'])],
+  );
+  if (gone === 0) return;
+  db.run(
+    `UPDATE incidents SET remind_ms = ? WHERE webhook = ? AND silenced = 'cool_down' AND remind_ms > ?`,
+    ...[now, channel, now],
+  );
+}
+
 /** What is left of a cool-down; 0: it is over. Absolute: after a clock that went back nobody waits until it has caught up. */
 export function restMs(last: number | undefined, ms: number, coolDownMs: number): number {
   return last === undefined ? 0 : Math.max(0, coolDownMs - Math.abs(ms - last));

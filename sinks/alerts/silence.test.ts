@@ -202,6 +202,35 @@ describe('a cool-down', () => {
   });
 });
 
+describe('the cool-down of what was never escalated silences nothing', () => {
+  beforeEach(() => rule(600));
+
+  it('because somebody had answered', async () => {
+    await publish(deps.bus, 'feedback.v1', sampleFeedback({ incident: 'answered' }));
+    await run({ escalate_after_s: 300 });
+    await publish(deps.bus, 'incidents.v1', opened('answered'), opened('nobody-came', 50));
+    await judged();
+    await pass(290);
+    expect(server.keys()).toEqual([]);
+    await pass(70);
+    await received('nobody-came/1');
+  });
+
+  it('because it was over, also where that came later', async () => {
+    await run({ escalate_after_s: 300 });
+    const over = opened('over');
+    await publish(deps.bus, 'incidents.v1', over, opened('nobody-came', 50));
+    await judged();
+    expect(deps.metrics.value('alerts_silenced_total', { reason: 'cool_down' })).toBe(1);
+    await publish(deps.bus, 'incidents.v1', closed(over, 60));
+    await judged();
+    await pass(290);
+    expect(server.keys()).toEqual([]);
+    await pass(70);
+    await received('nobody-came/1');
+  });
+});
+
 it('a schedule that begins while an incident lasts', async () => {
   const later: Schedule = { days: [0, 1, 2, 3, 4, 5, 6], from: '20:10', to: '22:00', timezone: 'UTC' };
   await run({ schedule: later });
