@@ -290,8 +290,8 @@ const CASES: Case[] = [
     /not closed/,
   ],
   [
-    'picture that chat cannot take',
-    channel('type: slack, url: "${U}", snapshot: «attached'),
+    'picture that a broker cannot take',
+    channel('type: mqtt, url: "mqtt://h:1883", topic: t, snapshot: «attached'),
     'CONFIG_INVALID_VALUE',
     /none, link/,
   ],

@@ -90,11 +90,15 @@ const people = {
     .default(null),
 };
 
-const LINK = 'link: an address of it, in the bucket or at the console, that ends after `link_hours`.';
+const LINK = 'link: an address of it to open, in the bucket or at the console, that ends after `link_hours`.';
 const linked = z.enum(['none', 'link']).describe(`The picture. ${LINK}`).default('link');
 const attached = z
   .enum(['none', 'link', 'attached'])
   .describe(`The picture. attached: it leaves the site with the message. ${LINK}`)
+  .default('link');
+const shown = z
+  .enum(['none', 'link', 'attached'])
+  .describe(`The picture. attached: shown in the message; the service fetches it and keeps its copy. ${LINK}`)
   .default('link');
 const caFile = text.nullable().describe('Authority of your own, PEM.').default(null);
 
@@ -124,7 +128,7 @@ const channel = z.discriminatedUnion('type', [
     .strictObject({
       type: z.literal('slack'),
       ...people,
-      snapshot: linked,
+      snapshot: shown,
       url: secret.describe('`${NAME}`: the incoming webhook; whoever knows it can post.'),
     })
     .describe('Slack, or what takes its incoming webhooks: Mattermost, Rocket.Chat.'),
@@ -132,7 +136,7 @@ const channel = z.discriminatedUnion('type', [
     .strictObject({
       type: z.literal('teams'),
       ...people,
-      snapshot: linked,
+      snapshot: shown,
       url: secret.describe('`${NAME}`: the webhook of a workflow; whoever knows it can post.'),
     })
     .describe('Microsoft Teams, by a workflow that posts what its webhook receives.'),

@@ -231,11 +231,13 @@ export class Channel {
 
   async #withPicture(sending: Sending, signal: AbortSignal): Promise<Sending> {
     const { pictures } = this.#deps;
-    const { snapshot } = this.#config;
+    const { snapshot, type } = this.#config;
     const incident = sending.messages[0]?.incident;
     if (!pictures || !incident || snapshot === 'none') return sending;
     const picture = snapshot === 'attached' ? await pictures.bytes(incident, signal) : null;
-    return { ...sending, picture, pictureLink: picture ? null : await pictures.link(incident) };
+    // These show what they fetch.
+    const fetched = type === 'slack' || type === 'teams';
+    return { ...sending, picture, pictureLink: picture && !fetched ? null : await pictures.link(incident) };
   }
 
   async #giveUp(seqs: readonly number[], reason: ErrorCode, detail: string): Promise<void> {

@@ -195,8 +195,9 @@ it('so many an hour: what is over comes as one when there is room, also over a r
 });
 
 describe('pictures', () => {
+  const LINK = 'https://bucket.example/a?X-Amz-Expires=3600';
   const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xe0, 7]);
-  const withPictures = async (snapshot: 'link' | 'attached', presigned: string | null) => {
+  const withPictures = async (presigned: string | null, wanted: ChannelConfig) => {
     const objects: ObjectReader = {
       get: async () => jpeg,
       presign: async () => presigned,
@@ -204,7 +205,7 @@ describe('pictures', () => {
     };
     const pictures = new Pictures({ objects, clock, linkS: 3_600, reachable: true, console: null });
     const retry = { minMs: 10, maxMs: 50 };
-    const options = { webhooks: [], channels: [channel({ snapshot })], version: '1', onError: () => undefined, retry };
+    const options = { webhooks: [], channels: [wanted], version: '1', onError: () => undefined, retry };
     sink = new AlertsSink(deps, { ...options, pictures, consoleUrl: 'https://yard.example' });
     await sink.start();
     await publish(deps.bus, 'incidents.v1', opened('a'));
@@ -215,15 +216,25 @@ describe('pictures', () => {
   };
 
   it('leave with the message only where the channel says so', async () => {
-    const { method, body } = await withPictures('attached', null);
+    const { method, body } = await withPictures(null, channel({ snapshot: 'attached' }));
     expect(method).toBe('PUT');
     expect(body).toEqual(jpeg);
   });
 
+  it('are shown by what fetches them only where the channel says so', async () => {
+    await receiver.stop();
+    receiver = new HttpReceiver(SHAPES.slack);
+    await receiver.start();
+    process.env[TOKEN] = receiver.url;
+    const policy = samplePolicy({ timeout_s: 1_000_000, snapshot: 'attached' });
+    const { body } = await withPictures(LINK, { ...policy, type: 'slack', url: { env: TOKEN } });
+    expect(JSON.parse(body.toString())).toMatchObject({ attachments: [{ image_url: LINK }] });
+  });
+
   it('are a link that ends otherwise, beside that to the console', async () => {
-    const { body } = await withPictures('link', 'https://bucket.example/a?X-Amz-Expires=3600');
+    const { body } = await withPictures(LINK, channel({ snapshot: 'link' }));
     expect(JSON.parse(body.toString())).toMatchObject({
-      attach: 'https://bucket.example/a?X-Amz-Expires=3600',
+      actions: [{ action: 'view', label: 'Picture', url: LINK }],
       click: 'https://yard.example/#incident=a',
     });
   });

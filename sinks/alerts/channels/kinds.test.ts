@@ -26,6 +26,7 @@ import type { Sending } from './types.ts';
 const OPTIONS = { version: '1.2.3', template: null, consoleUrl: 'https://yard.example/' };
 const PICTURE = Buffer.from([0xff, 0xd8, 0xff, 0xe0, 1, 2, 3]);
 const secret = { env: SECRET_NAME };
+const NO_PREVIEW = { link_preview_options: { is_disabled: true } };
 
 const bodies = (...incidents: Incident[]): string[] => incidents.map((one) => messageBody(one, '1.2.3'));
 const sending = (over: Partial<Sending> = {}, ...incidents: Incident[]): Sending => ({
@@ -175,6 +176,37 @@ describe('over HTTP', () => {
     expect(server.got[1]?.path).toBe(`/bot${SECRET}/sendPhoto`);
     expect(server.got[1]?.body.includes(PICTURE)).toBe(true);
     expect((await server.taken())[0]?.keys).toEqual(['incident-1/1']);
+  });
+
+  describe('a picture', () => {
+    const LINK = 'https://bucket.example/x.jpg?sig=1&until=2';
+    /** What makes a program fetch an address by itself. */
+    const FETCHED = /"(?:image_url|attach|photo)":"([^"]*)"|\{"type":"Image","url":"([^"]*)"/;
+    const said = async (type: 'slack' | 'teams' | 'telegram' | 'ntfy', over: Partial<Sending>): Promise<string> => {
+      await open(type);
+      if (type === 'slack' || type === 'teams') process.env[SECRET_NAME] = `${server.url}/x`;
+      const configs = {
+        slack: { ...samplePolicy(), type: 'slack', url: secret },
+        teams: { ...samplePolicy(), type: 'teams', url: secret },
+        telegram: telegram(),
+        ntfy: { ...samplePolicy(), type: 'ntfy', url: server.url, topic: 'yard', token: secret },
+      } as const;
+      expect(await deliver(configs[type], sending(over))).toEqual({ kind: 'delivered' });
+      return server.got[0]?.body.toString() ?? '';
+    };
+
+    it.each(['slack', 'teams', 'telegram', 'ntfy'] as const)('at %s: a link, which nobody fetches', async (type) => {
+      const body = await said(type, { pictureLink: LINK });
+      expect(body.replaceAll('&amp;', '&')).toContain(LINK);
+      expect(body).not.toMatch(FETCHED);
+      const quiet = { slack: { unfurl_links: false, unfurl_media: false }, telegram: NO_PREVIEW, teams: {}, ntfy: {} };
+      expect(JSON.parse(body)).toMatchObject(quiet[type]);
+    });
+
+    it.each(['slack', 'teams'] as const)('at %s: shown where the channel wants it in the message', async (type) => {
+      const [, image, card] = FETCHED.exec(await said(type, { pictureLink: LINK, picture: PICTURE })) ?? [];
+      expect(image ?? card).toBe(LINK);
+    });
   });
 
   it('ntfy gets a picture as the body', async () => {

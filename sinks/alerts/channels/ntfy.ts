@@ -19,8 +19,10 @@ export function ntfyAdapter({ url, topic, token }: ChannelOf<'ntfy'>): Adapter {
       const message = `${cutLines(sending.text, LONGEST)}\n[${keysLine(sending, 800)}]`;
       const click = link === null ? {} : { click: link };
       if (!picture) {
-        const attach = pictureLink === null ? {} : { attach: pictureLink, filename: 'snapshot.jpg' };
-        const body = { topic, title, message, priority: PRIORITY[severity], tags: tags(sending), ...click, ...attach };
+        // A button: an attachment would be fetched and kept by whoever shows it.
+        const actions =
+          pictureLink === null ? {} : { actions: [{ action: 'view', label: 'Picture', url: pictureLink }] };
+        const body = { topic, title, message, priority: PRIORITY[severity], tags: tags(sending), ...click, ...actions };
         return post({ url: `${server}/`, headers, body: JSON.stringify(body), ...attempt });
       }
       const query = new URLSearchParams({

@@ -20,16 +20,22 @@ export function slackAdapter({ url }: ChannelOf<'slack'>): Adapter {
 }
 
 function slackMessage(sending: Sending) {
-  const { title, text, severity, link, pictureLink } = sending;
+  const { title, text, severity, link, pictureLink, picture } = sending;
+  const words = escaped(cutLines(text, LONGEST));
+  const shown = picture !== null && pictureLink !== null;
   return {
     text: escaped(title),
+    // What is a link stays one: a preview would be fetched, and kept for longer than the link holds.
+    unfurl_links: false,
+    unfurl_media: false,
     attachments: [
       {
         fallback: escaped(title),
         color: COLORS[severity],
-        text: escaped(cutLines(text, LONGEST)),
+        text:
+          pictureLink === null || shown ? words : `${words}\n<${escaped(pictureLink).replaceAll('|', '%7C')}|Picture>`,
         ...(link === null ? {} : { title: 'Show in banksman', title_link: link }),
-        ...(pictureLink === null ? {} : { image_url: pictureLink }),
+        ...(shown ? { image_url: pictureLink } : {}),
         footer: keysLine(sending, 1_000),
       },
     ],

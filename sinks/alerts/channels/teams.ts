@@ -27,7 +27,10 @@ export function teamsAdapter({ url }: ChannelOf<'teams'>): Adapter {
 }
 
 function teamsMessage(sending: Sending) {
-  const { title, text, severity, link, pictureLink } = sending;
+  const { title, text, severity, link, pictureLink, picture } = sending;
+  const shown = picture !== null && pictureLink !== null;
+  const open = (what: string, url: string | null) =>
+    url === null ? [] : [{ type: 'Action.OpenUrl', title: what, url }];
   const content = {
     $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
     type: 'AdaptiveCard',
@@ -37,10 +40,10 @@ function teamsMessage(sending: Sending) {
       { type: 'TextBlock', text: title, size: 'Medium', weight: 'Bolder', wrap: true, color: COLOR[severity] },
       // Two line ends: one alone is no new line in a card.
       { type: 'TextBlock', text: cutLines(text, LONGEST).replaceAll('\n', '\n\n'), wrap: true },
-      ...(pictureLink === null ? [] : [{ type: 'Image', url: pictureLink, altText: 'the picture' }]),
+      ...(shown ? [{ type: 'Image', url: pictureLink, altText: 'the picture' }] : []),
       { type: 'TextBlock', text: keysLine(sending, 2_000), size: 'Small', isSubtle: true, wrap: true },
     ],
-    actions: link === null ? [] : [{ type: 'Action.OpenUrl', title: 'Show in banksman', url: link }],
+    actions: [...open('Show in banksman', link), ...open('Picture', shown ? null : pictureLink)],
   };
   return {
     type: 'message',

@@ -28,6 +28,8 @@ const incidents = z.union([
 /** api.slack.com/reference/messaging/attachments, as Mattermost and Rocket.Chat take it too. */
 const slack = z.strictObject({
   text: z.string().min(1),
+  unfurl_links: z.boolean(),
+  unfurl_media: z.boolean(),
   attachments: z.array(
     z.strictObject({
       fallback: z.string(),
@@ -83,6 +85,7 @@ const ntfy = z.strictObject({
   click: z.url().optional(),
   attach: z.url().optional(),
   filename: z.string().optional(),
+  actions: z.array(z.strictObject({ action: z.literal('view'), label: z.string(), url: z.url() })).optional(),
 });
 
 /** The key line at the end of a text. */

@@ -34,9 +34,9 @@ export interface Sending {
   severity: Severity;
   /** Of the first message. */
   link: string | null;
-  /** Of the first incident's picture, for a limited time. */
+  /** Of the first incident's picture, for a limited time: for people to open. Beside `picture`: to be shown. */
   pictureLink: string | null;
-  /** JPEG of the first incident, where the channel wants it attached and there is one. */
+  /** JPEG of the first incident, where the channel wants it in the message and there is one. */
   picture: Buffer | null;
 }
 
