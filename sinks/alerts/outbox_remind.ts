@@ -1,5 +1,6 @@
 /** What a channel was told of an incident, and that it speaks again of one that lasts; called inside a transaction. */
 import type { ChannelConfig } from '../../config/site_alerts.ts';
+import { isActive, nextBoundary } from '../../runtime/schedule.ts';
 import type { Database } from '../../runtime/stores/sqlite.ts';
 import { type Body, reminderBody } from './message.ts';
 import { endSilence, type Present } from './outbox_silence.ts';
@@ -79,10 +80,12 @@ function remindOf(
     ...[channel.id, incident],
   );
   // Alertmanager is told that it lasts; whether people hear of that is its own business.
-  const quiet = waits !== undefined || (channel.type !== 'alertmanager' && muted(last));
+  const schedule = channel.type === 'alertmanager' ? null : channel.schedule;
+  const off = schedule !== null && !isActive(schedule, now);
+  const quiet = waits !== undefined || off || (channel.type !== 'alertmanager' && muted(last));
   db.run(
     'UPDATE incidents SET remind_ms = ?, reminders = ? WHERE webhook = ? AND incident = ?',
-    ...[now + repeatMs(channel), quiet ? count - 1 : count, channel.id, incident],
+    ...[off ? nextBoundary(schedule, now) : now + repeatMs(channel), quiet ? count - 1 : count, channel.id, incident],
   );
   if (quiet) return;
   db.run(

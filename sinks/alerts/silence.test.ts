@@ -231,6 +231,19 @@ describe('the cool-down of what was never escalated silences nothing', () => {
   });
 });
 
+it('what lasts speaks again when the schedule holds', async () => {
+  const notThen: Schedule = { days: [0, 1, 2, 3, 4, 5, 6], from: '20:30', to: '20:15', timezone: 'UTC' };
+  await run({ schedule: notThen, realert_s: 600 });
+  await publish(deps.bus, 'incidents.v1', opened('lasts'));
+  await received('lasts/1');
+  await pass(620);
+  await received('lasts/1', 'lasts/1.1');
+  await pass(1_100);
+  expect(server.keys()).toHaveLength(2);
+  await pass(110);
+  await received('lasts/1', 'lasts/1.1', 'lasts/1.2');
+});
+
 it('a schedule that begins while an incident lasts', async () => {
   const later: Schedule = { days: [0, 1, 2, 3, 4, 5, 6], from: '20:10', to: '22:00', timezone: 'UTC' };
   await run({ schedule: later });
