@@ -33,7 +33,9 @@ export function enter(
   channel: ChannelConfig,
   options: { now: number; maxPending: number },
 ): Entered | undefined {
-  const { incident, muted, coolDownMs, source } = entry;
+  const { incident, source } = entry;
+  // Annotations are a record, not a message.
+  const [muted, coolDownMs] = channel.type === 'grafana' ? [false, 0] : [entry.muted, entry.coolDownMs];
   const { now, maxPending } = options;
   if (!concerns(channel, incident)) return undefined;
   const recalled = entry.recalled.get(channel.id);

@@ -5,14 +5,15 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChannelOf } from '../../../config/site_alerts.ts';
 import { systemClock } from '../../../runtime/clock.ts';
+import { encodeJson } from '../../../runtime/messages/codec.ts';
 import type { Incident } from '../../../runtime/messages/types.ts';
-import { at, sampleIncident } from '../../../runtime/stores/state/samples.ts';
+import { at, sampleFeedback, sampleIncident, sampleMute } from '../../../runtime/stores/state/samples.ts';
 import { toTimestamp } from '../../../runtime/time.ts';
 import { Alertmanager } from '../../../test/services/alertmanager.ts';
 import { Mosquitto } from '../../../test/services/mosquitto.ts';
 import { SmtpServer } from '../../../test/services/smtp.ts';
 import { until } from '../../../test/wait.ts';
-import { publish, testDeps } from '../../testing.ts';
+import { publish, sampleRule, testDeps } from '../../testing.ts';
 import { AlertsSink } from '../alerts.ts';
 import { compose } from '../compose.ts';
 import { messageBody, reminderBody } from '../message.ts';
@@ -323,6 +324,39 @@ describe('annotations of Grafana', () => {
       expect(one?.text).toContain('https://yard.example/#incident=incident-1');
     } finally {
       await server.remove();
+    }
+  });
+
+  it('are made of what is muted or within a cool-down too', async () => {
+    const server = new GrafanaStandIn(SECRET);
+    await server.start();
+    const folder = await mkdtemp(join(tmpdir(), 'banksman-annotations-'));
+    const deps = testDeps(folder);
+    const options = { webhooks: [], channels: [channel(server.url)], version: '1', onError: () => undefined };
+    const sink = new AlertsSink(deps, options);
+    const ends = () => server.annotations.filter((one) => 'timeEnd' in one).length;
+    try {
+      const rule = sampleRule({ cool_down_s: 600 });
+      await deps.bus.producer().send('rules.v1', { key: `yard/${rule.rule}`, value: encodeJson(rule) });
+      const mute = sampleMute({ at: at(100), until: at(200) });
+      await publish(deps.bus, 'feedback.v1', sampleFeedback({ action: 'mute', incident: null, mute }));
+      await sink.start();
+      for (const [id, from] of [
+        ['first', 0],
+        ['within-its-cool-down', 60],
+        ['muted', 150],
+      ] as const) {
+        const times = { openedAt: at(from), updatedAt: at(from + 9), closedAt: at(from + 9) };
+        const one = sampleIncident({ id, openedAt: at(from) });
+        await publish(deps.bus, 'incidents.v1', one, { ...closed, ...times, id });
+      }
+      await until('the end of all three', () => ends() === 3);
+      expect(server.annotations).toHaveLength(3);
+    } finally {
+      await sink.stop();
+      await deps.bus.close();
+      await server.remove();
+      await rm(folder, { recursive: true });
     }
   });
 
