@@ -5,6 +5,7 @@ import type { CameraRecord, RuleRecord } from '../runtime/messages/types.ts';
 import { cameraChange, changeLines, ruleChange } from './diff.ts';
 import { canonicalJson, hashOf } from './hash.ts';
 import { type CameraConfig, DETECT_WITHIN_DEFAULT_S, type RuleConfig, type SiteConfig } from './site.ts';
+import { type Standing, StandingSite } from './standing.ts';
 
 export interface CompiledSite {
   site: string;
@@ -88,43 +89,42 @@ export async function publishSite(
   compiled: CompiledSite,
   options: PublishOptions = {},
 ): Promise<PublishDiff> {
-  const plan = await planSite(bus, compiled, options);
-  await carryOut(bus, plan);
-  return plan.diff;
+  const standing = new StandingSite(bus);
+  try {
+    const plan = planSite(await standing.now(), compiled, options);
+    await carryOut(bus, plan);
+    return plan.diff;
+  } finally {
+    await standing.close();
+  }
 }
 
-/** Compares the site with the topics. Reads each of them once. */
-export async function planSite(bus: Bus, compiled: CompiledSite, options: PublishOptions = {}): Promise<SitePlan> {
+/** Compares the site with what stands. Pure. */
+export function planSite(standing: Standing, compiled: CompiledSite, options: PublishOptions = {}): SitePlan {
   const { site } = compiled;
-  const [camerasNow, rulesNow] = await Promise.all([
-    standing(bus, TOPICS.cameras.name),
-    standing(bus, TOPICS.rules.name),
-  ]);
-  const wanted = options.only ? someOf(compiled, rulesNow, options.only) : compiled;
-  const cameras = topicPlan(camerasNow, site, recordsByKey(site, wanted.cameras, 'camera'), options);
-  const rules = topicPlan(rulesNow, site, recordsByKey(site, wanted.rules, 'rule'), options);
+  const wanted = options.only ? someOf(compiled, standing.rules, options.only) : compiled;
+  const cameras = topicPlan(standing.cameras, site, recordsByKey(site, wanted.cameras, 'camera'), options);
+  const rules = topicPlan(standing.rules, site, recordsByKey(site, wanted.rules, 'rule'), options);
   return planOf(cameras, rules);
 }
 
 /**
- * Takes cameras out, and out of the rules that name them. Reads their records and the rules, not the
- * other cameras.
+ * Takes cameras out, and out of the rules that name them. Looks at no other camera. Pure.
  * @returns the id of one that there is none of.
  */
-export async function planRemoval(bus: Bus, site: string, ids: readonly string[]): Promise<SitePlan | string> {
+export function planRemoval(standing: Standing, site: string, ids: readonly string[]): SitePlan | string {
   const cameras: TopicPlan = { writes: [], removals: [], was: new Map(), site };
-  for (const id of ids) {
+  const only = new Set(ids);
+  for (const id of only) {
     const key = cameraKey(site, id);
-    const record = await standingOne(bus, TOPICS.cameras.name, key);
+    const record = standing.cameras.get(key)?.value;
     if (!record) return id;
     cameras.removals.push(key);
     cameras.was.set(key, record);
   }
-  const rulesNow = await standing(bus, TOPICS.rules.name);
   const none: CompiledSite = { site, configHash: '', cameras: [], rules: [] };
-  const wanted = someOf(none, rulesNow, new Set(ids));
-  const only = new Set(ids);
-  return planOf(cameras, topicPlan(rulesNow, site, recordsByKey(site, wanted.rules, 'rule'), { only }));
+  const wanted = someOf(none, standing.rules, only);
+  return planOf(cameras, topicPlan(standing.rules, site, recordsByKey(site, wanted.rules, 'rule'), { only }));
 }
 
 /** Writes what the plan says. Rejects when the bus does. */
@@ -154,34 +154,14 @@ function recordsByKey<K extends string>(
   return new Map(records.map((record) => [cameraKey(site, record[id]), Buffer.from(canonicalJson(record))]));
 }
 
-/** The records of a compacted topic. */
-async function standing(bus: Bus, topic: string): Promise<Map<string, Buffer>> {
-  const table = bus.table(topic);
-  await table.start();
-  const records = new Map<string, Buffer>();
-  for (const [key, { value }] of table.entries()) if (value !== null) records.set(key, value);
-  await table.stop();
-  return records;
-}
-
-async function standingOne(bus: Bus, topic: string, key: string): Promise<Buffer | undefined> {
-  let newest: Buffer | null = null;
-  for await (const { value } of bus.tail(topic, 'earliest', { key, stopAtEnd: true })) newest = value;
-  return newest ?? undefined;
-}
-
 /**
  * Of a site these cameras alone, with the rules as they stand but for who of these cameras they hold
  * for. A rule that does not stand yet comes with these cameras.
  */
-function someOf(
-  compiled: CompiledSite,
-  rulesNow: ReadonlyMap<string, Buffer>,
-  only: ReadonlySet<string>,
-): CompiledSite {
+function someOf(compiled: CompiledSite, rulesNow: Standing['rules'], only: ReadonlySet<string>): CompiledSite {
   const { site } = compiled;
   const rules = new Map<string, RuleRecord>();
-  for (const [key, value] of rulesNow) {
+  for (const [key, { value }] of rulesNow.entries()) {
     if (!key.startsWith(cameraKey(site, ''))) continue;
     const rule = parse<RuleRecord>(value);
     if (!Array.isArray(rule?.cameras)) continue;
@@ -191,7 +171,7 @@ function someOf(
   for (const rule of compiled.rules) {
     const these = rule.cameras.filter((camera) => only.has(camera));
     if (these.length === 0) continue;
-    const stands = parse<RuleRecord>(rulesNow.get(cameraKey(site, rule.rule)));
+    const stands = parse<RuleRecord>(rulesNow.get(cameraKey(site, rule.rule))?.value);
     const before: RuleRecord = Array.isArray(stands?.cameras) ? stands : { ...rule, cameras: [] };
     // Those that it held for keep their place.
     const kept = before.cameras.filter((camera) => !only.has(camera) || these.includes(camera));
@@ -210,20 +190,24 @@ interface TopicPlan {
 }
 
 function topicPlan(
-  now: ReadonlyMap<string, Buffer>,
+  now: Standing['cameras'],
   site: string,
   wanted: ReadonlyMap<string, Buffer>,
   { onlySite = false, only }: PublishOptions,
 ): TopicPlan {
-  const writes = [...wanted].filter(([key, value]) => !now.get(key)?.equals(value));
+  const writes = [...wanted].filter(([key, value]) => !now.get(key)?.value?.equals(value));
   const isOurs = (key: string): boolean => onlySite || key.startsWith(cameraKey(site, ''));
-  const removals = only ? [] : [...now.keys()].filter((key) => !wanted.has(key) && isOurs(key));
+  const removals = only ? [] : goneFrom(now, wanted).filter(isOurs);
   const was = new Map<string, Buffer>();
   for (const key of [...writes.map(([written]) => written), ...removals]) {
-    const before = now.get(key);
+    const before = now.get(key)?.value;
     if (before) was.set(key, before);
   }
   return { writes, removals, was, site };
+}
+
+function goneFrom(now: Standing['cameras'], wanted: ReadonlyMap<string, Buffer>): string[] {
+  return [...now.entries()].flatMap(([key]) => (wanted.has(key) ? [] : key));
 }
 
 function planOf(cameras: TopicPlan, rules: TopicPlan): SitePlan {
@@ -251,7 +235,7 @@ function planOf(cameras: TopicPlan, rules: TopicPlan): SitePlan {
 }
 
 /** Undefined for what is no JSON object: a mistake put it there, and it is overwritten. */
-function parse<T extends object>(value: Buffer | undefined): T | undefined {
+function parse<T extends object>(value: Buffer | null | undefined): T | undefined {
   try {
     const found: unknown = value && JSON.parse(value.toString('utf8'));
     return typeof found === 'object' && found !== null ? (found as T) : undefined;

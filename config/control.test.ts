@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { Engine } from '../runtime/bus/local/engine.ts';
 import { openMemoryBus } from '../runtime/bus/local/memory.ts';
+import { SessionBus } from '../runtime/bus/session/bus.ts';
+import type { Session } from '../runtime/bus/session/session.ts';
 import type { Bus } from '../runtime/bus/types.ts';
 import { parseMessage } from '../runtime/messages/schemas.ts';
 import type { CameraRecord, RuleRecord } from '../runtime/messages/types.ts';
@@ -150,47 +153,104 @@ describe('single cameras', () => {
   });
 });
 
-describe('five thousand cameras', () => {
-  it('one change writes one record', { timeout: 240_000 }, async () => {
-    const many = (url: string): string =>
-      stringify({
-        cameras: Object.fromEntries(
-          Array.from({ length: 5_000 }, (_, i) => [
-            `camera-${i}`,
-            { url: i === 77 ? url : `rtsp://10.0.${i >> 8}.${i & 255}/live` },
-          ]),
-        ),
-        rules: [{ id: 'anybody', type: 'zone_entry' }],
-      });
-    const first = planOf(await control.planApply(many('rtsp://10.9.9.9/live')));
-    expect(first.records).toBe(5_001);
-    await control.carryOut(first);
+/** Counts the records that are read, as a cluster sends them: a key is picked out by who asks. */
+function counted(session: Session): { session: Session; read: () => number } {
+  let read = 0;
+  const counting: Session = {
+    send: (topic, record) => session.send(topic, record),
+    fetch: async ({ key, ...request }, signal) => {
+      const batch = await session.fetch(request, signal);
+      read += batch.records.length;
+      return key === undefined ? batch : { ...batch, records: batch.records.filter((record) => record.key === key) };
+    },
+    bounds: (topic, time) => session.bounds(topic, time),
+    lag: (group) => session.lag(group),
+    join: (spec, events) => session.join(spec, events),
+    close: () => session.close(),
+    abort: () => session.abort(),
+  };
+  return { session: counting, read: () => read };
+}
 
-    const written: string[] = [];
-    const over = new AbortController();
+describe('five thousand cameras', () => {
+  const CAMERAS = 5_000;
+  let engine: Engine;
+  beforeEach(() => {
+    engine = new Engine({ path: ':memory:' });
+  });
+  afterEach(() => engine.close());
+
+  /** Whoever changes cameras, and how many records he has read. */
+  function changer(): { control: CameraControl; read: () => number; close: () => Promise<void> } {
+    const { session, read } = counted(engine.session({ copy: true }));
+    const own = new SessionBus(session);
+    return {
+      control: new CameraControl({ bus: own, siteFile: join(folder, 'site.yaml') }),
+      read,
+      close: () => own.close(),
+    };
+  }
+
+  const many = (url: string): string =>
+    stringify({
+      cameras: Object.fromEntries(
+        Array.from({ length: CAMERAS }, (_, i) => [
+          `camera-${i}`,
+          { url: i === 77 ? url : `rtsp://10.0.${i >> 8}.${i & 255}/live` },
+        ]),
+      ),
+      rules: [{ id: 'anybody', type: 'zone_entry' }],
+    });
+
+  it('one change writes one record and reads no other camera', { timeout: 240_000 }, async () => {
+    const console_ = changer();
+    const first = planOf(await console_.control.planApply(many('rtsp://10.9.9.9/live')));
+    expect(first.records).toBe(CAMERAS + 1);
+    await console_.control.carryOut(first);
+
+    const [written, tailed, over] = [
+      [] as string[],
+      new SessionBus(engine.session({ copy: true })),
+      new AbortController(),
+    ];
     const tailing = (async () => {
-      for await (const { key } of bus.tail('cameras.v1', 'latest', { signal: over.signal })) written.push(key);
+      for await (const { key } of tailed.tail('cameras.v1', 'latest', { signal: over.signal })) written.push(key);
     })();
     const [startedAt, cpu] = [performance.now(), process.cpuUsage()];
-    const second = planOf(await control.planApply(many('rtsp://10.9.9.10/live')));
+    const second = planOf(await console_.control.planApply(many('rtsp://10.9.9.10/live')));
     expect(second.lines).toEqual(['camera camera-77 changed: url, connects anew']);
     expect(second.records).toBe(1);
     expect(second.bytes).toBeLessThan(3_000);
-    await control.carryOut(second);
+    // What it wrote itself, once.
+    expect(console_.read()).toBe(CAMERAS + 1);
+    await console_.control.carryOut(second);
     const { user, system } = process.cpuUsage(cpu);
     process.stdout.write(
       `apply of one change among 5,000 cameras: ${second.records} record, ${second.bytes} bytes, ` +
         `${Math.round(performance.now() - startedAt)} ms, CPU ${Math.round((user + system) / 1_000)} ms\n`,
     );
 
-    const removal = await control.planRemove(['camera-78']);
+    const removal = await console_.control.planRemove(['camera-78']);
     // The camera, and the rule that named it.
     expect(removal.records).toBe(2);
-    await control.carryOut(removal);
-    await bus.producer().send('cameras.v1', { key: 'yard/end', value: null });
+    await console_.control.carryOut(removal);
+    const added = planOf(await console_.control.planAdd({ north: { url: 'rtsp://10.0.0.21/live' } }));
+    expect(added.diff.cameras.added).toEqual(['north']);
+    expect(console_.read()).toBe(CAMERAS + 1 + second.records + removal.records);
+    await console_.control.carryOut(added);
+
+    await tailed.producer().send('cameras.v1', { key: 'yard/end', value: null });
     await until('the last of them', () => written.includes('yard/end'), 20_000, 10);
-    expect(written.filter((key) => key !== 'yard/end')).toEqual(['yard/camera-77', 'yard/camera-78']);
+    expect(written.filter((key) => key !== 'yard/end')).toEqual(['yard/camera-77', 'yard/camera-78', 'yard/north']);
     over.abort();
     await tailing;
+
+    // A command begins without knowing anything: it reads what there is once, however many cameras it is about.
+    const command = changer();
+    const twenty = Array.from({ length: 20 }, (_, i) => `camera-${100 + i}`);
+    expect((await command.control.planRemove(twenty)).diff.cameras.removed).toEqual(twenty);
+    const there = engine.bounds('cameras.v1').concat(engine.bounds('rules.v1'));
+    expect(command.read()).toBeLessThanOrEqual(there.reduce((sum, { start, end }) => sum + end - start, 0));
+    await Promise.all([console_.close(), command.close(), tailed.close()]);
   });
 });

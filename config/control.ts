@@ -7,6 +7,7 @@ import { carryOut, compileSite, planRemoval, planSite, type SitePlan } from './c
 import type { KnownModels } from './cross_report.ts';
 import { loadSiteText } from './load.ts';
 import type { Problem } from './problems.ts';
+import { StandingSite } from './standing.ts';
 
 export interface CameraControlOptions {
   bus: Bus;
@@ -20,11 +21,17 @@ export type Planned = { plan: SitePlan } | { problems: Problem[] };
 /** A camera as it stands in a site file. */
 export type CameraOptions = Readonly<Record<string, unknown>>;
 
+/**
+ * The first change reads cameras and rules once. Whoever keeps it reads for the next one what was written since:
+ * however many cameras there are, a change reads none of the others again.
+ */
 export class CameraControl {
   readonly #options: CameraControlOptions;
+  readonly #standing: StandingSite;
 
   constructor(options: CameraControlOptions) {
     this.#options = options;
+    this.#standing = new StandingSite(options.bus);
   }
 
   /**
@@ -52,7 +59,7 @@ export class CameraControl {
   /** @throws BanksmanError USAGE for a camera that there is none of */
   async planRemove(ids: readonly string[]): Promise<SitePlan> {
     const site = String((await this.#base())['site']);
-    const plan = await planRemoval(this.#options.bus, site, ids);
+    const plan = planRemoval(await this.#standing.now(), site, ids);
     if (typeof plan !== 'string') return plan;
     throw new BanksmanError('USAGE', {
       where: plan,
@@ -71,7 +78,7 @@ export class CameraControl {
   }
 
   async #plan(text: string, site: string, options: { only?: ReadonlySet<string> }): Promise<Planned> {
-    const { bus, siteFile, models } = this.#options;
+    const { siteFile, models } = this.#options;
     const loaded = loadSiteText(text, siteFile, models ? { models: await models() } : {});
     if ('problems' in loaded) return { problems: loaded.problems };
     const { config, configHash } = loaded;
@@ -82,7 +89,7 @@ export class CameraControl {
         mend: 'Leave site out of the file, or name the right one.',
       });
     }
-    return { plan: await planSite(bus, compileSite(config, configHash), options) };
+    return { plan: planSite(await this.#standing.now(), compileSite(config, configHash), options) };
   }
 }
 

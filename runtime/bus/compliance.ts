@@ -232,6 +232,23 @@ export function busCompliance(name: string, makeBus: () => Promise<BusFixture>):
         await other.close();
       });
 
+      it('says when it has caught up with what was sent, by whichever connection, and when it no longer does', async () => {
+        const [other, table] = [await fixture.connect(), bus.table('cameras.v1')];
+        await table.start();
+        const sender = other.producer();
+        for (const value of ['a', 'b', 'c']) {
+          await sendAll(sender, 'cameras.v1', [value, value], `yard/${value}`);
+          await table.caughtUp();
+          expect(text(table.get(`yard/${value}`))).toBe(value);
+        }
+        await sender.send('cameras.v1', { key: 'yard/a', value: null });
+        await Promise.all([table.caughtUp(), table.caughtUp()]);
+        expect([...table.entries()].map(([key]) => key).sort()).toEqual(['yard/b', 'yard/c']);
+        await other.close();
+        await table.stop();
+        await expect(table.caughtUp()).rejects.toMatchObject({ code: 'BUS_LOST' });
+      });
+
       it('has offsets that rise for ever, so that they can serve as epochs', async () => {
         let before = -1;
         for (const value of ['a', 'b', null, 'c', null, 'd']) {

@@ -99,6 +99,11 @@ export interface Table {
   /** Resolves when everything that was in the topic at the call has been read. */
   start(): Promise<void>;
   stop(): Promise<void>;
+  /**
+   * Resolves when everything that was in the topic at the call has been read: it reads what is new, and nothing
+   * again. Rejects when the table no longer follows.
+   */
+  caughtUp(): Promise<void>;
   get(key: string): Message | undefined;
   entries(): IterableIterator<[string, Message]>;
   readonly size: number;

@@ -5,6 +5,12 @@ import { type Session, toMessage } from './session.ts';
 const FETCH_BYTES = 1024 * 1024;
 const FETCH_RECORDS = 1000;
 
+interface Waiter {
+  readonly partition: number;
+  readonly end: number;
+  readonly settled: PromiseWithResolvers<void>;
+}
+
 export class SessionTable implements Table {
   readonly #session: Session;
   readonly #topic: string;
@@ -13,6 +19,11 @@ export class SessionTable implements Table {
   readonly #listeners = new Set<(message: Message) => void>();
   readonly #stopped = new AbortController();
   #followers: Promise<void>[] = [];
+  /** Where each partition is read on. */
+  readonly #offsets = new Map<number, number>();
+  readonly #waiters = new Set<Waiter>();
+  /** It no longer follows. */
+  #ended: BanksmanError | undefined;
   #started = false;
 
   constructor(session: Session, topic: string, onEnded: () => void) {
@@ -30,11 +41,23 @@ export class SessionTable implements Table {
       })),
     );
     this.#started = true;
+    for (const { partition, offset } of positions) this.#offsets.set(partition, offset);
     this.#followers = positions.map(({ partition, offset }) => this.#follow(partition, offset));
+  }
+
+  async caughtUp(): Promise<void> {
+    const bounds = await this.#session.bounds(this.#topic);
+    if (this.#ended) throw this.#ended;
+    const waiters = bounds
+      .filter(({ partition, end }) => (this.#offsets.get(partition) ?? end) < end)
+      .map(({ partition, end }): Waiter => ({ partition, end, settled: Promise.withResolvers<void>() }));
+    for (const waiter of waiters) this.#waiters.add(waiter);
+    await Promise.all(waiters.map(({ settled }) => settled.promise));
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort();
+    this.#end(new BanksmanError('BUS_LOST'));
     await Promise.all(this.#followers);
     this.#onEnded();
   }
@@ -66,11 +89,30 @@ export class SessionTable implements Table {
   async #follow(partition: number, start: number): Promise<void> {
     let offset = start;
     try {
-      while (!this.#stopped.signal.aborted) offset = await this.#step(partition, offset, true);
+      while (!this.#stopped.signal.aborted) {
+        offset = await this.#step(partition, offset, true);
+        this.#reached(partition, offset);
+      }
     } catch (error) {
       // The connection's `onLost` tells; a table has nobody of its own to tell.
       if (!(error instanceof BanksmanError)) throw error;
+      this.#end(error);
     }
+  }
+
+  #reached(partition: number, offset: number): void {
+    this.#offsets.set(partition, offset);
+    for (const waiter of this.#waiters) {
+      if (waiter.partition !== partition || offset < waiter.end) continue;
+      this.#waiters.delete(waiter);
+      waiter.settled.resolve();
+    }
+  }
+
+  #end(error: BanksmanError): void {
+    this.#ended ??= error;
+    for (const { settled } of this.#waiters) settled.reject(this.#ended);
+    this.#waiters.clear();
   }
 
   async #step(partition: number, offset: number, wait: boolean): Promise<number> {
