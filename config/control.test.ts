@@ -153,6 +153,21 @@ describe('single cameras', () => {
   });
 });
 
+it('changes by several at once: none is lost to a rule', async () => {
+  await apply(BASE);
+  const ids = Array.from({ length: 10 }, (_, i) => `north-${i}`);
+  await Promise.all(
+    ids.map((id) =>
+      control.alone(async () =>
+        control.carryOut(planOf(await control.planAdd({ [id]: { url: 'rtsp://10.0.0.21/live' } }))),
+      ),
+    ),
+  );
+  expect((await rule('down'))?.cameras.toSorted()).toEqual(['gate', ...ids]);
+  await expect(control.alone(() => control.planRemove(['nobody']))).rejects.toMatchObject({ code: 'USAGE' });
+  expect((await control.alone(() => control.planRemove(['north-3']))).diff.cameras.removed).toEqual(['north-3']);
+});
+
 /** Counts the records that are read, as a cluster sends them: a key is picked out by who asks. */
 function counted(session: Session): { session: Session; read: () => number } {
   let read = 0;

@@ -28,10 +28,21 @@ export type CameraOptions = Readonly<Record<string, unknown>>;
 export class CameraControl {
   readonly #options: CameraControlOptions;
   readonly #standing: StandingSite;
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: CameraControlOptions) {
     this.#options = options;
     this.#standing = new StandingSite(options.bus);
+  }
+
+  /**
+   * One change at a time: a plan writes whole rules, and would take back what another wrote since it was made.
+   * For whoever serves several people at once; it plans and carries out in `work`.
+   */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => undefined);
+    return result;
   }
 
   /**

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { CameraControl } from '../../config/control.ts';
 import { encodeJson } from '../../runtime/messages/codec.ts';
+import { parseMessage } from '../../runtime/messages/schemas.ts';
 import type { AgentRecord } from '../../runtime/messages/types.ts';
 import { until } from '../../test/wait.ts';
 import { TestConsole } from './testing.ts';
@@ -65,6 +66,18 @@ it('adds, changes and removes a camera, and applies a file; a dry run changes no
   const { cameras } = (await call('GET', '/owners')).body as { cameras: { camera: string; reason: string }[] };
   expect(cameras).toHaveLength(300);
   expect(new Set(cameras.map(({ reason }) => reason))).toEqual(new Set(['CAMERA_UNOWNED']));
+});
+
+it('takes changes by several people at once: a rule holds for every camera that was added', async () => {
+  const ids = Array.from({ length: 8 }, (_, i) => `gate-${i}`);
+  const put = (id: string): Promise<Answer> => call('PUT', `/cameras/${id}`, { url: 'rtsp://10.0.0.11/live' });
+  const answers = await Promise.all(ids.map(put));
+  expect(answers.map(({ status, body }) => [status, body['applied']])).toEqual(ids.map(() => [200, true]));
+  const rules = page.bus.table('rules.v1');
+  await rules.start();
+  const rule = parseMessage('rules.v1', rules.get('yard/any') ?? expect.fail('no rule'));
+  expect(rule.cameras.toSorted()).toEqual(ids);
+  await rules.stop();
 });
 
 it('shows agents with their clocks and drains them', async () => {

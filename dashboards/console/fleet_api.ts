@@ -3,6 +3,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import type { SitePlan } from '../../config/compile.ts';
 import type { CameraControl, Planned } from '../../config/control.ts';
+import type { Problem } from '../../config/problems.ts';
 import type { Bus } from '../../runtime/bus/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { cancelDrain, orderDrain } from '../../runtime/fleet/orders.ts';
@@ -82,13 +83,18 @@ export function addFleetRoutes(api: OpenAPIHono<AppEnv>, options: FleetApiOption
   const { site, bus, clock, cameras, control, note } = options;
   api.use(APPLY_PATH, bodyLimit({ maxSize: MAX_FILE_BYTES }));
 
-  const carryOut = async (plan: SitePlan, isDry: boolean) => {
-    if (!isDry) await control?.carryOut(plan);
+  const carryOut = async (by: CameraControl, plan: SitePlan, isDry: boolean) => {
+    if (!isDry) await by.carryOut(plan);
     return { changes: plan.lines, records: plan.records, bytes: plan.bytes, applied: !isDry && plan.records > 0, note };
   };
-  const mistakesOf = (planned: Extract<Planned, { problems: unknown }>) => ({
-    error: planned.problems[0]?.message ?? 'not valid',
-    problems: planned.problems.map(({ code, path, line, message, mend }) => ({ code, path, line, message, mend })),
+  const change = (by: CameraControl, plan: () => Promise<Planned>, isDry: boolean) =>
+    by.alone(async () => {
+      const planned = await plan();
+      return 'problems' in planned ? planned : { done: await carryOut(by, planned.plan, isDry) };
+    });
+  const mistakesOf = (problems: readonly Problem[]) => ({
+    error: problems[0]?.message ?? 'not valid',
+    problems: problems.map(({ code, path, line, message, mend }) => ({ code, path, line, message, mend })),
   });
 
   api.openapi(
@@ -130,9 +136,9 @@ export function addFleetRoutes(api: OpenAPIHono<AppEnv>, options: FleetApiOption
     }),
     async (c) => {
       if (!control) return c.json({ error: NO_CONTROL }, 409);
-      const planned = await control.planApply(c.req.valid('json').text);
-      if ('problems' in planned) return c.json(mistakesOf(planned), 400);
-      return c.json(await carryOut(planned.plan, c.req.valid('query').dryRun === 'true'), 200);
+      const { text } = c.req.valid('json');
+      const changed = await change(control, () => control.planApply(text), c.req.valid('query').dryRun === 'true');
+      return 'problems' in changed ? c.json(mistakesOf(changed.problems), 400) : c.json(changed.done, 200);
     },
   );
 
@@ -150,9 +156,9 @@ export function addFleetRoutes(api: OpenAPIHono<AppEnv>, options: FleetApiOption
     }),
     async (c) => {
       if (!control) return c.json({ error: NO_CONTROL }, 409);
-      const planned = await control.planAdd({ [c.req.valid('param').id]: c.req.valid('json') });
-      if ('problems' in planned) return c.json(mistakesOf(planned), 400);
-      return c.json(await carryOut(planned.plan, c.req.valid('query').dryRun === 'true'), 200);
+      const given = { [c.req.valid('param').id]: c.req.valid('json') };
+      const changed = await change(control, () => control.planAdd(given), c.req.valid('query').dryRun === 'true');
+      return 'problems' in changed ? c.json(mistakesOf(changed.problems), 400) : c.json(changed.done, 200);
     },
   );
 
@@ -172,7 +178,9 @@ export function addFleetRoutes(api: OpenAPIHono<AppEnv>, options: FleetApiOption
       if (!control) return c.json({ error: NO_CONTROL }, 409);
       const camera = c.req.valid('param').id;
       if (!cameras.isConfigured(camera)) return c.json({ error: 'no such camera' }, 404);
-      return c.json(await carryOut(await control.planRemove([camera]), c.req.valid('query').dryRun === 'true'), 200);
+      const isDry = c.req.valid('query').dryRun === 'true';
+      const done = control.alone(async () => carryOut(control, await control.planRemove([camera]), isDry));
+      return c.json(await done, 200);
     },
   );
 
