@@ -44,15 +44,15 @@ export async function apply(options: TopicsOptions): Promise<number> {
 /** For programs and probes: whether a fleet can run on the cluster as it is. @returns 1 when it cannot */
 export async function check(options: TopicsOptions): Promise<number> {
   const { steps, admin } = await find(options);
-  const groups = await admin.sessionLimits();
-  await admin.close();
+  const groups = await admin.sessionLimits().finally(() => admin.close());
   if (options.json) write(JSON.stringify({ steps, groups }));
   else {
     tell(steps, 'every topic is as it should be');
     write(groups.why);
-    if (steps.length > 0) write('Run: banksman topics apply -c SITE.yaml');
+    for (const refusal of groups.refusals) write(`! ${refusal}`);
+    if (steps.some(({ kind }) => kind !== 'refuse')) write('Run: banksman topics apply -c SITE.yaml');
   }
-  return steps.length > 0 ? 1 : 0;
+  return steps.length + groups.refusals.length > 0 ? 1 : 0;
 }
 
 async function find({ config: path }: TopicsOptions): Promise<Found> {

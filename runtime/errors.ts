@@ -247,7 +247,7 @@ export const ERRORS = Object.freeze({
   BUS_UNAUTHORIZED: spec(
     false,
     'Kafka refuses these credentials, or what they ask for',
-    'Look at bus.kafka.sasl in the site file and at the rights of that user (banksman topics check lists them).',
+    'Look at bus.kafka.sasl in the site file and at the rights (ACLs) that Kafka gives that user.',
   ),
   BUS_TLS: spec(
     false,

@@ -17,6 +17,7 @@ export const CODE = {
   notEnoughReplicasAfterAppend: 20,
   illegalGeneration: 22,
   unknownMember: 25,
+  invalidSessionTimeout: 26,
   rebalanceInProgress: 27,
   topicAuthorization: 29,
   groupAuthorization: 30,

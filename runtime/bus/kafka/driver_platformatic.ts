@@ -30,7 +30,7 @@ import {
   REQUEST_MS,
 } from './link.ts';
 import { decodeHeaders } from './records.ts';
-import { toTls } from './tls.ts';
+import { hasName, toTls } from './tls.ts';
 
 /** Set in a batch's attributes where the broker stamps records when it takes them. */
 const LOG_APPEND_TIME = 1 << 3;
@@ -47,7 +47,7 @@ export function platformaticDriver(options: KafkaOptions): KafkaDriver {
       const connection = new Connection(options.clientId, {
         connectTimeout: CONNECT_MS,
         requestTimeout: REQUEST_MS,
-        ...(tls && { tls: toTls(tls()), tlsServerName: true }),
+        ...(tls && { tls: toTls(tls()), tlsServerName: hasName(host) }),
         ...(sasl && { sasl: toSasl(sasl) }),
       });
       // Failures are told by the calls; an event without a listener would end the process.

@@ -7,15 +7,26 @@ export function toBusError(error: unknown, brokers: readonly string[]): Banksman
   const chain = causes(error);
   const where = brokers.join(', ');
   const text = chain.map(({ message }) => message).join(': ');
-  const told = (code: 'BUS_UNAUTHORIZED' | 'BUS_TLS' | 'BUS_UNREACHABLE', message: string): BanksmanError =>
+  const told = (code: 'BUS_UNAUTHORIZED' | 'BUS_TLS', message: string): BanksmanError =>
     new BanksmanError(code, { where, message, cause: error });
-  if (chain.some((each) => /sasl|authenticat/i.test(`${each.name} ${each.message}`))) {
-    return told('BUS_UNAUTHORIZED', `Kafka refuses the credentials: ${text}`);
-  }
+  const refused = chain.find((each) => isUnauthorized(apiCode(each)));
+  if (refused) return codeError(apiCode(refused), where);
   const tls = chain.find((each) => isTls(each));
   if (tls) return told('BUS_TLS', `no TLS connection to Kafka: ${tls.message}`);
-  return told('BUS_UNREACHABLE', `Kafka does not answer: ${text}`);
+  const atLogin = chain.some((each) => /sasl|authenticat/i.test(`${each.name} ${each.message}`));
+  if (atLogin) {
+    return told('BUS_UNAUTHORIZED', `Kafka refuses the credentials: ${text}`);
+  }
+  return new BanksmanError('BUS_UNREACHABLE', {
+    where,
+    message: `Kafka does not answer: ${text}`,
+    mend: UNREACHABLE,
+    cause: error,
+  });
 }
+
+const UNREACHABLE =
+  'Look at bus.kafka.brokers, the network and the brokers. One that wants TLS (bus.kafka.tls) hangs up on who comes without.';
 
 /** Of an error code of the protocol. */
 export function codeError(errorCode: number, where: string): BanksmanError {
@@ -24,7 +35,17 @@ export function codeError(errorCode: number, where: string): BanksmanError {
   if (errorCode === CODE.messageTooLarge || errorCode === CODE.recordListTooLarge) {
     return new BanksmanError('BUS_RECORD_TOO_LARGE', { where });
   }
+  if (errorCode === CODE.invalidSessionTimeout) return sessionRefused(where);
   return new BanksmanError(isPassing(errorCode) ? 'BUS_UNREACHABLE' : 'BUS_REFUSED', { where, message });
+}
+
+/** The brokers' bounds for groups leave no room for ours. */
+function sessionRefused(where: string): BanksmanError {
+  return new BanksmanError('BUS_REFUSED', {
+    where,
+    message: `Kafka does not allow groups a session of 6 s (${codeName(CODE.invalidSessionTimeout)})`,
+    mend: 'Set group.min.session.timeout.ms of the brokers to 6000 (their default) and group.max.session.timeout.ms to 6000 or more: banksman topics check says what they have.',
+  });
 }
 
 function causes(error: unknown): Error[] {
@@ -40,6 +61,11 @@ function causes(error: unknown): Error[] {
   };
   add(error);
   return chain;
+}
+
+/** Of the protocol, where a library has kept it. */
+function apiCode(error: Error): number {
+  return 'apiCode' in error && typeof error.apiCode === 'number' ? error.apiCode : CODE.none;
 }
 
 function isTls(error: Error): boolean {

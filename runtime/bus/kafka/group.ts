@@ -19,7 +19,8 @@ import {
   shareOut,
 } from './protocol.ts';
 
-const SESSION_MS = 6_000;
+/** A member that is not heard of for so long is dead: what it had is another's within ten seconds. */
+export const SESSION_MS = 6_000;
 /** How long the others wait for a member that is slow to let go. */
 const REBALANCE_MS = 10_000;
 const HEARTBEAT_MS = 1_000;

@@ -57,6 +57,15 @@ async function makeBus(client: KafkaOptions['client']): Promise<BusFixture> {
   };
 }
 
+it('a cluster as it comes does for a fleet once it has the topics', { timeout: 60_000 }, async () => {
+  const { where, remove } = await makeTopics();
+  const admin = new TopicAdmin({ ...where, client: 'platformatic' });
+  expect(await admin.plan(wantedTopics(where.prefix, WISHES))).toEqual([]);
+  expect(await admin.sessionLimits()).toMatchObject({ refusals: [], consumerSessionMs: 45_000 });
+  await admin.close();
+  await remove();
+});
+
 describe.each(['platformatic', 'kafkajs'] as const)('with %s', (client) => {
   it('sleeps while there is nothing to do', async () => {
     const fixture = await makeBus(client);

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { KafkaTls } from './link.ts';
 
@@ -10,3 +11,6 @@ export function toTls({ ca, cert, key, verify }: KafkaTls): ConnectionOptions {
     ...(key !== undefined && { key }),
   };
 }
+
+/** A certificate is asked for by name; an address is none (RFC 6066), and Node says so at each connection. */
+export const hasName = (host: string): boolean => isIP(host) === 0;

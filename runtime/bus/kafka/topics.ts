@@ -1,14 +1,19 @@
 import { Admin, type BaseOptions } from '@platformatic/kafka';
 import { BanksmanError } from '../../errors.ts';
 import { TOPICS, type TopicSpec } from '../../messages/topics.ts';
+import { hostAndPort } from './cluster.ts';
 import { toBusError } from './errors.ts';
+import { SESSION_MS } from './group.ts';
 import type { KafkaOptions } from './link.ts';
-import { toTls } from './tls.ts';
+import { hasName, toTls } from './tls.ts';
 
 /** Numbers of Kafka's protocol: a topic as a resource with settings, and to set one of them. */
 const TOPIC_RESOURCE = 2;
 const BROKER_RESOURCE = 4;
 const CONSUMER_SESSION = 'group.consumer.session.timeout.ms';
+const SESSION_MIN = 'group.min.session.timeout.ms';
+const SESSION_MAX = 'group.max.session.timeout.ms';
+const IN_SYNC = 'min.insync.replicas';
 const SET = 0;
 const DAY_MS = 86_400_000;
 /** Pictures of a camera with regions; everything else is far smaller. */
@@ -36,6 +41,7 @@ export interface WantedTopic {
 
 export interface FoundTopic {
   readonly partitions: number;
+  /** Of the partition that has the fewest. */
   readonly replication: number;
   /** As they hold, whether set on the topic or not. */
   readonly settings: Readonly<Record<string, string>>;
@@ -64,7 +70,7 @@ function settingsOf(spec: TopicSpec, wishes: TopicWishes): Record<string, string
     // The broker's clock, one for all: agents' clocks may be wrong.
     'message.timestamp.type': 'LogAppendTime',
     'max.message.bytes': String(spec.policy === 'frames' ? FRAME_BYTES : RECORD_BYTES),
-    'min.insync.replicas': String(Math.min(2, wishes.replication)),
+    [IN_SYNC]: String(Math.min(2, wishes.replication)),
   };
   if (spec.policy === 'compacted') {
     return {
@@ -87,7 +93,7 @@ function settingsOf(spec: TopicSpec, wishes: TopicWishes): Record<string, string
     'segment.ms': String(Math.max(MINUTE_MS, Math.round(wishes.framesMs / 5))),
     'segment.bytes': String(Math.max(FRAME_BYTES, Math.round(wishes.framesBytes / 8))),
     // A lost frame is one frame; waiting for a second copy of each would cost every camera latency.
-    'min.insync.replicas': '1',
+    [IN_SYNC]: '1',
   };
 }
 
@@ -104,7 +110,13 @@ export function planTopics(wanted: readonly WantedTopic[], found: ReadonlyMap<st
       const why = `it has ${present.partitions} partitions, not ${topic.partitions}, and a topic never gets fewer: set bus.kafka.topics.partitions to what the widest has, or delete it`;
       steps.push({ kind: 'refuse', topic: name, why });
     }
-    for (const [setting, to] of Object.entries(topic.settings)) {
+    if (present.replication < topic.replication) {
+      const why = `each record has ${copies(present.replication)}, not ${topic.replication}: give its partitions more (kafka-reassign-partitions.sh), or set bus.kafka.topics.replication to ${present.replication}`;
+      steps.push({ kind: 'refuse', topic: name, why });
+    }
+    for (const [setting, wish] of Object.entries(topic.settings)) {
+      // Of fewer copies than that nothing could be written.
+      const to = setting === IN_SYNC ? String(Math.min(Number(wish), present.replication)) : wish;
       const from = present.settings[setting] ?? '';
       if (from !== to) steps.push({ kind: 'set', topic: name, name: setting, from, to });
     }
@@ -112,11 +124,13 @@ export function planTopics(wanted: readonly WantedTopic[], found: ReadonlyMap<st
   });
 }
 
+const copies = (count: number): string => (count === 1 ? '1 copy' : `${count} copies`);
+
 /** One line a step, for people. */
 export function describeStep(step: TopicStep): string {
   switch (step.kind) {
     case 'create':
-      return `create ${step.topic.name}: ${step.topic.partitions} partitions, ${step.topic.replication} copies`;
+      return `create ${step.topic.name}: ${step.topic.partitions} partitions, ${copies(step.topic.replication)}`;
     case 'widen':
       return `widen ${step.topic} from ${step.from} to ${step.to} partitions`;
     case 'set':
@@ -124,6 +138,33 @@ export function describeStep(step: TopicStep): string {
     case 'refuse':
       return `${step.topic}: ${step.why}`;
   }
+}
+
+export interface GroupLimits {
+  readonly protocol: 'classic';
+  readonly consumerSessionMs: number | null;
+  readonly why: string;
+  /** Why no group can work: for an operator of the brokers. */
+  readonly refusals: readonly string[];
+}
+
+/** What the settings of a cluster's brokers allow: each of them coordinates some groups. Pure. */
+export function groupLimits(
+  brokers: readonly { readonly broker: string; readonly settings: Readonly<Record<string, string>> }[],
+): GroupLimits {
+  const refusals = brokers.flatMap(({ broker, settings }) => {
+    const refuse = (name: string, bound: string): string[] => [
+      `broker ${broker} has ${name}=${settings[name]}: groups need a session of ${SESSION_MS / 1000} s, set it to ${SESSION_MS} or ${bound} and start the broker anew`,
+    ];
+    if (Number(settings[SESSION_MIN] || SESSION_MS) > SESSION_MS) return refuse(SESSION_MIN, 'less');
+    if (Number(settings[SESSION_MAX] || SESSION_MS) < SESSION_MS) return refuse(SESSION_MAX, 'more');
+    return [];
+  });
+  const sessions = brokers.flatMap(({ settings }) => Number(settings[CONSUMER_SESSION]) || []);
+  const consumerSessionMs = sessions.length === 0 ? null : Math.max(...sessions);
+  const waits = consumerSessionMs === null ? 'is not known here' : `is ${consumerSessionMs / 1000} s here`;
+  const why = `groups: classic protocol with a session of 6 s, shared cooperatively; the session of the newer one (KIP-848) ${waits} (${CONSUMER_SESSION})`;
+  return { protocol: 'classic', consumerSessionMs, why, refusals };
 }
 
 /** Looks at a cluster's topics and changes them. */
@@ -153,19 +194,19 @@ export class TopicAdmin {
     });
   }
 
-  /** Which group protocol fails over in time on this cluster, and why the one that is used is. */
-  async sessionLimits(): Promise<{ protocol: 'classic'; consumerSessionMs: number | null; why: string }> {
+  /** Which group protocol fails over in time on this cluster, why the one that is used is, and what keeps it from working. */
+  async sessionLimits(): Promise<GroupLimits> {
     return this.#call(async () => {
-      const { controllerId, brokers } = await this.#admin.metadata({ topics: [], forceUpdate: true });
-      const broker = brokers.has(controllerId) ? controllerId : ([...brokers.keys()][0] ?? 0);
-      const [described] = await this.#admin.describeConfigs({
-        resources: [{ resourceType: BROKER_RESOURCE, resourceName: String(broker) }],
+      const { brokers } = await this.#admin.metadata({ topics: [], forceUpdate: true });
+      const described = await this.#admin.describeConfigs({
+        resources: [...brokers.keys()].map((id) => ({ resourceType: BROKER_RESOURCE, resourceName: String(id) })),
       });
-      const value = described?.configs.find(({ name }) => name === CONSUMER_SESSION)?.value;
-      const consumerSessionMs = value === undefined || value === null ? null : Number(value);
-      const waits = consumerSessionMs === null ? 'is not known here' : `is ${consumerSessionMs / 1000} s here`;
-      const why = `groups: classic protocol with a session of 6 s, shared cooperatively; the session of the newer one (KIP-848) ${waits} (${CONSUMER_SESSION})`;
-      return { protocol: 'classic', consumerSessionMs, why };
+      return groupLimits(
+        described.map(({ resourceName, configs }) => ({
+          broker: resourceName,
+          settings: Object.fromEntries(configs.map(({ name, value }) => [name, value ?? ''])),
+        })),
+      );
     });
   }
 
@@ -193,7 +234,7 @@ export class TopicAdmin {
             name,
             {
               partitions: topic?.partitionsCount ?? 0,
-              replication: topic?.partitions[0]?.replicas.length ?? 0,
+              replication: Math.min(...(topic?.partitions ?? []).map(({ replicas }) => replicas.length)),
               settings: Object.fromEntries(configs.map((config) => [config.name, config.value ?? ''])),
             },
           ];
@@ -251,11 +292,12 @@ export class TopicAdmin {
 }
 
 function adminOptions({ clientId, brokers, tls, sasl }: KafkaOptions): BaseOptions {
+  const hosts = brokers.map((address) => hostAndPort(address).host);
   return {
     clientId,
     bootstrapBrokers: [...brokers],
     retries: 3,
-    ...(tls && { tls: toTls(tls()), tlsServerName: true }),
+    ...(tls && { tls: toTls(tls()), tlsServerName: hosts.every(hasName) }),
     ...(sasl && { sasl }),
   };
 }
