@@ -14,7 +14,8 @@ export function toBusError(error: unknown, brokers: readonly string[]): Banksman
   const tls = chain.find((each) => isTls(each));
   if (tls) return told('BUS_TLS', `no TLS connection to Kafka: ${tls.message}`);
   const atLogin = chain.some((each) => /sasl|authenticat/i.test(`${each.name} ${each.message}`));
-  if (atLogin) {
+  // Hung up on while it logged in: it goes away, or wants TLS. Who is refused gets an answer.
+  if (atLogin && !/closed/i.test(chain.at(-1)?.message ?? '')) {
     return told('BUS_UNAUTHORIZED', `Kafka refuses the credentials: ${text}`);
   }
   return new BanksmanError('BUS_UNREACHABLE', {

@@ -21,6 +21,8 @@ const folder = mkdtempSync(join(tmpdir(), 'banksman-kafka-tls-'));
 let server: KafkaServer;
 let tlsPort: number;
 let saslPort: number;
+/** A login over TLS, as most clusters want it. */
+let saslTlsPort: number;
 /** Wants a certificate of whoever comes. */
 let mutualPort: number;
 let ca: string;
@@ -31,29 +33,23 @@ beforeAll(async () => {
   [ca, caKey] = [certFile, keyFile];
   const chain = join(folder, 'broker.pem');
   writeFileSync(chain, readFileSync(keyFile, 'utf8') + readFileSync(certFile, 'utf8'));
-  [tlsPort, saslPort, mutualPort] = [await freePort(), await freePort(), await freePort()];
+  [tlsPort, mutualPort] = [await freePort(), await freePort()];
+  [saslPort, saslTlsPort] = [await freePort(), await freePort()];
   server = await new KafkaServer({
-    listeners: { SSL: tlsPort, SASL_PLAINTEXT: saslPort, MUTUAL: mutualPort },
+    listeners: { SSL: tlsPort, SASL_PLAINTEXT: saslPort, SASL_SSL: saslTlsPort, MUTUAL: mutualPort },
     properties: {
       'ssl.keystore.type': 'PEM',
       'ssl.keystore.location': chain,
       'listener.security.protocol.map':
-        'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,MUTUAL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT',
+        'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,MUTUAL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL',
       'listener.name.mutual.ssl.keystore.type': 'PEM',
       'listener.name.mutual.ssl.keystore.location': chain,
       'listener.name.mutual.ssl.truststore.type': 'PEM',
       'listener.name.mutual.ssl.truststore.location': certFile,
       'listener.name.mutual.ssl.client.auth': 'required',
       'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',
-      'listener.name.sasl_plaintext.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required user_yard="${PASSWORD}";`,
-      'listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config':
-        'org.apache.kafka.common.security.scram.ScramLoginModule required;',
-      'listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config':
-        'org.apache.kafka.common.security.scram.ScramLoginModule required;',
-      'listener.name.sasl_plaintext.oauthbearer.sasl.jaas.config':
-        'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;',
-      'listener.name.sasl_plaintext.oauthbearer.sasl.server.callback.handler.class':
-        'org.apache.kafka.common.security.oauthbearer.internals.unsecured.OAuthBearerUnsecuredValidatorCallbackHandler',
+      ...logins('sasl_plaintext'),
+      ...logins('sasl_ssl'),
     },
   }).start();
   const admin = new TopicAdmin({ brokers: [server.address], client: 'platformatic', prefix: 's.', clientId: 'test' });
@@ -66,6 +62,19 @@ afterAll(async () => {
   await server?.[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** What a listener takes. */
+function logins(listener: string): Record<string, string> {
+  const [at, of] = [`listener.name.${listener}`, 'org.apache.kafka.common.security'];
+  const oauth = `${of}.oauthbearer`;
+  return {
+    [`${at}.plain.sasl.jaas.config`]: `${of}.plain.PlainLoginModule required user_yard="${PASSWORD}";`,
+    [`${at}.scram-sha-256.sasl.jaas.config`]: `${of}.scram.ScramLoginModule required;`,
+    [`${at}.scram-sha-512.sasl.jaas.config`]: `${of}.scram.ScramLoginModule required;`,
+    [`${at}.oauthbearer.sasl.jaas.config`]: `${oauth}.OAuthBearerLoginModule required;`,
+    [`${at}.oauthbearer.sasl.server.callback.handler.class`]: `${oauth}.internals.unsecured.OAuthBearerUnsecuredValidatorCallbackHandler`,
+  };
+}
 
 /** As `kafka-configs --alter --add-config SCRAM-SHA-256=[...]` does. */
 async function addScramUser(): Promise<void> {
@@ -120,6 +129,29 @@ async function works(given: KafkaSettings): Promise<void> {
 describe.each(['platformatic', 'kafkajs'] as const)('with %s', { timeout: 120_000 }, (client) => {
   it.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)('logs in by %s', async (mechanism) => {
     await works(settings({ client, ...login(mechanism) }));
+  });
+
+  it.each(['plain', 'scram-sha-512'] as const)('logs in over TLS by %s, and says what is wrong', async (mechanism) => {
+    const { tls: own } = tls({ ca_file: ca });
+    const over = { client, brokers: [`127.0.0.1:${saslTlsPort}`], ...(own && { tls: own }) };
+    await works(settings({ ...over, ...login(mechanism) }));
+    const wrong = works(settings({ ...over, ...login(mechanism, 'wrong secret') }));
+    await expect(wrong).rejects.toMatchObject({ code: 'BUS_UNAUTHORIZED' });
+    const open = works(settings({ ...over, tls: null, ...login(mechanism) }));
+    await expect(open).rejects.toMatchObject({
+      code: 'BUS_UNREACHABLE',
+      mend: expect.stringContaining('wants TLS (bus.kafka.tls)'),
+    });
+  });
+
+  it('plans topics over TLS with a login', async () => {
+    const { tls: own } = tls({ ca_file: ca });
+    const given = settings({ client, brokers: [`127.0.0.1:${saslTlsPort}`], ...(own && { tls: own }) });
+    for (const mechanism of ['plain', 'scram-sha-256', 'scram-sha-512'] as const) {
+      const admin = new TopicAdmin(kafkaOptions({ ...given, ...login(mechanism) }, 'test'));
+      expect(await admin.plan(wantedTopics('s.', WISHES))).toEqual([]);
+      await admin.close();
+    }
   });
 
   it.each(['plain', 'scram-sha-512'] as const)(
