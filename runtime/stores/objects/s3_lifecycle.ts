@@ -58,16 +58,21 @@ export async function applyRules(
   rules: readonly LifecycleRule[],
   site: string,
 ): Promise<LifecycleRule[]> {
-  const there = await client.send(new GetBucketLifecycleConfigurationCommand({ Bucket: bucket })).then(
-    ({ Rules }) => Rules ?? [],
+  const now = await client.send(new GetBucketLifecycleConfigurationCommand({ Bucket: bucket })).then(
+    ({ Rules = [], TransitionDefaultMinimumObjectSize: size }) => ({ there: Rules, size }),
     (error: unknown) => {
-      if (nameOf(error) === 'NoSuchLifecycleConfiguration') return [];
+      if (nameOf(error) === 'NoSuchLifecycleConfiguration') return { there: [], size: undefined };
       throw error;
     },
   );
-  const all = mergeRules(there, rules, site);
+  const all = mergeRules(now.there, rules, site);
   await client.send(
-    new PutBucketLifecycleConfigurationCommand({ Bucket: bucket, LifecycleConfiguration: { Rules: all } }),
+    new PutBucketLifecycleConfigurationCommand({
+      Bucket: bucket,
+      LifecycleConfiguration: { Rules: all },
+      // Belongs to the rules of others; a store takes its default where it is not said.
+      ...(now.size !== undefined && { TransitionDefaultMinimumObjectSize: now.size }),
+    }),
   );
   return all;
 }
