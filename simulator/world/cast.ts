@@ -63,10 +63,13 @@ export class Cast {
   readonly seed: number;
   readonly people: PersonTrack[] = [];
   readonly vehicles: VehicleTrack[] = [];
+  readonly #redrawn: ReadonlyMap<string, number>;
   #named = 0;
 
-  constructor(seed: number) {
+  /** @param redrawn by id, how many times somebody's pace is drawn anew; nothing else about them changes. */
+  constructor(seed: number, redrawn: ReadonlyMap<string, number> = new Map()) {
     this.seed = seed;
+    this.#redrawn = redrawn;
   }
 
   /** Somebody new, named by order; not on the site before `add`. Wears helmet and vest unless told. */
@@ -74,7 +77,9 @@ export class Cast {
     this.#named += 1;
     const id = `p${this.#named}`;
     const random = new Random(keyedSeed(this.seed, id));
-    const speed = random.between(1.3, 1.42);
+    const first = pace(random);
+    const times = this.#redrawn.get(id) ?? 0;
+    const speed = times === 0 ? first : pace(new Random(keyedSeed(this.seed, `${id} pace ${times}`)));
     return new PersonScript(id, lookOf(random, helmet, vest), at, startS, speed);
   }
 
@@ -89,6 +94,11 @@ export class Cast {
     if (script instanceof PersonScript) this.people.push(script.done());
     else this.vehicles.push(script.done());
   }
+}
+
+/** Metres a second. */
+function pace(random: Random): number {
+  return random.between(1.3, 1.42);
 }
 
 function lookOf(random: Random, helmet: boolean, vest: boolean): PersonLook {

@@ -1,11 +1,17 @@
 import { Cast } from './cast.ts';
 import { findIncidents } from './incidents.ts';
+import type { PersonTrack } from './person.ts';
 import { PLAN } from './plan.ts';
-import { SCENARIOS } from './scenarios.ts';
+import { collide } from './room.ts';
+import { SCENARIOS, type Scenario } from './scenarios.ts';
 import type { ActorState, TrueIncident, World } from './types.ts';
 
 /** Vehicles switch headlights on when it is this dark, see `Conditions.night`. */
 const HEADLIGHTS_FROM = 0.8;
+
+/** As often as incidents are looked for. */
+const LOOKS_PER_S = 20;
+const MOST_DRAWS = 50;
 
 /**
  * A stretch of life on the site; the same for the same arguments, everywhere.
@@ -17,8 +23,7 @@ export function makeWorld(scenario: string, seed: number, durationS?: number): W
   if (!played) throw new Error(`no scenario ${scenario}; there are ${Object.keys(SCENARIOS).join(', ')}`);
   if (durationS !== undefined && !played.isElastic) throw new Error(`${scenario} lasts ${played.durationS} s`);
   const lengthS = durationS ?? played.durationS;
-  const cast = new Cast(seed);
-  played.play(cast, lengthS);
+  const cast = castOf(played, seed, lengthS);
   const conditions = (t: number) => played.conditions(t, lengthS);
   const actors = (t: number): ActorState[] => {
     const hasHeadlights = conditions(t).night > HEADLIGHTS_FROM;
@@ -47,6 +52,33 @@ export function makeWorld(scenario: string, seed: number, durationS?: number): W
       return incidents;
     },
   };
+}
+
+/**
+ * Scripts meet by design, and how fast each walks is the seed's: who would walk through somebody gets another pace
+ * until nobody does. Who is in nobody's way keeps theirs. Random traffic keeps out of its own way by itself.
+ */
+function castOf(scenario: Scenario, seed: number, lengthS: number): Cast {
+  const redrawn = new Map<string, number>();
+  for (let draws = 0; ; draws++) {
+    const cast = new Cast(seed, redrawn);
+    scenario.play(cast, lengthS);
+    const id = scenario.isElastic || draws === MOST_DRAWS ? null : inTheWay(cast.people);
+    if (id === null) return cast;
+    redrawn.set(id, (redrawn.get(id) ?? 0) + 1);
+  }
+}
+
+/** Who first touches somebody who was put on the site before. */
+function inTheWay(people: readonly PersonTrack[]): string | null {
+  const endS = Math.max(0, ...people.map((one) => one.endS));
+  for (let index = 0; index < endS * LOOKS_PER_S; index++) {
+    const t = index / LOOKS_PER_S;
+    const there = people.flatMap((track) => track.at(t) ?? []);
+    const found = there.find((one, i) => there.slice(0, i).some((other) => collide(one, other)));
+    if (found) return found.id;
+  }
+  return null;
 }
 
 export { SCENARIOS } from './scenarios.ts';
