@@ -11,7 +11,7 @@ export interface TruthObject {
   class: TruthClass;
   /** `[x1, y1, x2, y2]`, 0–1: all of the object that lies inside the picture, hidden parts included. */
   box: readonly [number, number, number, number];
-  /** Of its pixels inside the picture, the share that nothing stands before: 0–1. */
+  /** Of its pixels inside the picture, the share that nothing stands before, on the site or on the lens: 0–1. */
   visible: number;
   /** Of the whole object, the share inside the picture: 0–1. */
   inside: number;

@@ -96,7 +96,7 @@ async function shoot(job: Job, group: number, say: (still: Still) => void): Prom
       file_name: name,
       width: camera.width,
       height: camera.height,
-      objects: structuredClone(objects),
+      objects: structuredClone(sensor.truth(objects, conditions, t)),
     });
   }
 }

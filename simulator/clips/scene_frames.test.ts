@@ -63,6 +63,9 @@ function world(conditions: Partial<Conditions> = {}): World {
   };
 }
 
+/** Half way from white to what covers it: of a darker pixel more than half is the cover's. */
+const HALF_LUMA = { covered: (235 + 24) / 2, dirt: (235 + 78) / 2 };
+
 /** Pixels of what is bright. */
 function brightBox(i420: Buffer): [number, number, number, number] {
   const box: [number, number, number, number] = [camera.width, camera.height, 0, 0];
@@ -122,6 +125,40 @@ describe('frames of a scene', () => {
       (model) => new Boards(model),
     ).frame(0);
     expect(Math.max(...clear.i420.subarray(0, camera.width * camera.height))).toBeGreaterThan(200);
+  });
+
+  test.each([
+    ['covered', 2],
+    ['covered', 1.6],
+    ['dirt', 3],
+  ] as const)('%s %f: somebody is as visible as the lens leaves them', (name, grade) => {
+    const told = new Set<number>();
+    // Somebody of five sites in turn: each has its own dirt, and its cover comes from another side.
+    for (const seed of [1, 2, 3, 4, 5]) {
+      const maker = sceneFrames(spec({ seed, conditions: { [name]: grade } }), world(), (model) => new Boards(model));
+      for (let index = 0; index < 400; index += 20) {
+        const { i420, objects } = maker.frame(index);
+        const [x1, y1, x2, y2] = (objects[0]?.box ?? []).map((edge, i) =>
+          Math.round(edge * (i % 2 === 0 ? camera.width : camera.height)),
+        ) as [number, number, number, number];
+        let [bright, all] = [0, 0];
+        for (let y = y1; y < y2; y++) {
+          for (let x = x1; x < x2; x++, all++) if ((i420[y * camera.width + x] ?? 0) >= HALF_LUMA[name]) bright++;
+        }
+        const visible = objects[0]?.visible ?? Number.NaN;
+        expect(Math.abs(visible - bright / all), `seed ${seed}, frame ${index}: ${visible}`).toBeLessThan(0.12);
+        told.add(visible);
+      }
+    }
+    expect(Math.max(...told)).toBe(1);
+    expect(Math.min(...told)).toBeLessThan(name === 'dirt' ? 0.9 : 0.1);
+  });
+
+  test('a covered lens shows nobody, and the truth says so', () => {
+    const [anna] = sceneFrames(spec({ conditions: { covered: 3 } }), world(), (model) => new Boards(model)).frame(
+      90,
+    ).objects;
+    expect(anna).toMatchObject({ id: 'anna', visible: 0 });
   });
 
   test('a frozen picture stands, its clock and noise as well, and its truth is what it shows', () => {

@@ -1,7 +1,7 @@
 import type { CameraModel } from '../camera.ts';
 import { IDENTITY } from '../picture/matrix.ts';
 import { Sensor } from '../picture/sensor.ts';
-import { movedTruth, WARP_MARGIN } from '../picture/warp.ts';
+import { WARP_MARGIN } from '../picture/warp.ts';
 import { keyedSeed } from '../random.ts';
 import type { TruthObject } from '../truth.ts';
 import type { ActorState, Conditions, World } from '../world/types.ts';
@@ -17,7 +17,7 @@ export interface SceneDrawer {
   ): { pixels: Uint8ClampedArray; objects: readonly TruthObject[] };
 }
 
-/** World → picture of the scene → picture of the sensor, with the truth moved along. */
+/** World → picture of the scene → picture of the sensor, with the truth of what it shows. */
 export function sceneFrames(spec: ClipSpec, world: World, drawerFor: (camera: CameraModel) => SceneDrawer): FrameMaker {
   const { camera, seed, clock, strip, frozen } = spec;
   const margin = mayMove(spec, world) ? Math.ceil((WARP_MARGIN * camera.width) / 8) * 8 : 0;
@@ -31,7 +31,7 @@ export function sceneFrames(spec: ClipSpec, world: World, drawerFor: (camera: Ca
       const { pixels, objects } = drawer.render(world.actors(t), conditions, t);
       const i420 = sensor.expose(pixels, conditions, t);
       const warp = sensor.warp(conditions, t);
-      const shown = movedTruth(objects, warp, { width: camera.width, height: camera.height, margin });
+      const shown = sensor.truth(objects, conditions, t);
       return warp === IDENTITY ? { i420, objects: shown } : { i420, objects: shown, warp };
     },
   };

@@ -1,3 +1,4 @@
+import type { TruthObject } from '../truth.ts';
 import type { Conditions } from '../world/types.ts';
 import type { Planes } from './convert.ts';
 import { COVERED_SHARE, DIRT_OPACITY, graded, REFLECTION_LEVELS } from './grades.ts';
@@ -8,6 +9,10 @@ const COVER_LUMA = 24;
 /** The edge of what is so near is out of focus over this share of the picture. */
 const COVER_BLUR = 0.15;
 const GRID = 48;
+/** A pixel of which less than this is the scene's shows nothing of it. */
+const LEAST_CLEAR = 0.5;
+/** A box is looked at in so many rows and columns. */
+const BOX_GRID = 16;
 
 /** Where a map is not zero, so that a frame touches only that. */
 interface SpotMap {
@@ -36,6 +41,7 @@ export class Lens {
   readonly #aspect: number;
   #dirt: { luma: SpotMap; chroma: SpotMap } | null = null;
   #panes: SpotMap | null = null;
+  #edge: CoverEdge | null = null;
 
   constructor(seed: number, width: number, height: number) {
     this.#seed = seed;
@@ -46,6 +52,27 @@ export class Lens {
     if (conditions.reflections > 0) this.#reflect(picture, graded(conditions.reflections, REFLECTION_LEVELS), t);
     if (conditions.dirt > 0) this.#soil(picture, graded(conditions.dirt, DIRT_OPACITY));
     if (conditions.covered > 0) this.#cover(picture, graded(conditions.covered, COVERED_SHARE));
+  }
+
+  /** The share of a box's pixels that dirt and cover leave in sight: 0–1. */
+  inSight([x1, y1, x2, y2]: TruthObject['box'], conditions: Pick<Conditions, 'dirt' | 'covered'>): number {
+    const opacity = graded(conditions.dirt, DIRT_OPACITY);
+    const edge = conditions.covered > 0 ? this.#edgeOf(graded(conditions.covered, COVERED_SHARE)) : null;
+    if (edge === null && 1 - opacity >= LEAST_CLEAR) return 1;
+    let seen = 0;
+    for (let row = 0; row < BOX_GRID; row++) {
+      const y = y1 + ((row + 0.5) / BOX_GRID) * (y2 - y1);
+      for (let column = 0; column < BOX_GRID; column++) {
+        const x = x1 + ((column + 0.5) / BOX_GRID) * (x2 - x1);
+        const outside = edge === null ? 0 : edge.nx * x + edge.ny * y - edge.at;
+        const clear = edge === null || outside >= edge.reach ? 1 : 1 - opacityOfCover(outside, edge.reach);
+        // Dirt is asked for only where it can matter: it takes longer.
+        if (clear < LEAST_CLEAR) continue;
+        const soiled = clear * (1 - opacity) >= LEAST_CLEAR ? 0 : opacity * this.#dirtAt(x, y);
+        if (clear * (1 - soiled) >= LEAST_CLEAR) seen++;
+      }
+    }
+    return seen / BOX_GRID ** 2;
   }
 
   #soil(picture: Planes, opacity: number): void {
@@ -107,20 +134,15 @@ export class Lens {
   }
 
   /** Something dark and near pushed in from one side, until `part` of the picture is behind it. */
-  #cover(picture: Planes, part: number): void {
-    const { width, height, y, u, v } = picture;
-    const angle = 2 * Math.PI * share(this.#seed, 61);
-    const [nx, ny] = [Math.cos(angle), Math.sin(angle) / this.#aspect];
-    const edge = quantile(nx, ny, part);
-    // At both ends the blur has left the picture as well.
-    const reach = COVER_BLUR * Math.min(1, 8 * part * (1 - part));
+  #cover({ width, height, y, u, v }: Planes, part: number): void {
+    const { nx, ny, at, reach } = this.#edgeOf(part);
     for (let row = 0; row < height; row++) {
-      const base = ny * ((row + 0.5) / height) - edge;
+      const base = ny * ((row + 0.5) / height) - at;
       const chromaRow = row % 2 === 0 ? ((row / 2) * width) / 2 : -1;
       for (let x = 0, i = row * width; x < width; x++, i++) {
         const outside = base + (nx * (x + 0.5)) / width;
         if (outside >= reach) continue;
-        const alpha = outside <= -reach ? 0.97 : 0.97 * (0.5 - outside / (2 * reach));
+        const alpha = opacityOfCover(outside, reach);
         y[i] = (y[i] as number) + alpha * (COVER_LUMA - (y[i] as number));
         if (chromaRow < 0 || x % 2 === 1) continue;
         const c = chromaRow + x / 2;
@@ -129,6 +151,31 @@ export class Lens {
       }
     }
   }
+
+  #edgeOf(part: number): CoverEdge {
+    if (this.#edge?.part === part) return this.#edge;
+    const angle = 2 * Math.PI * share(this.#seed, 61);
+    const [nx, ny] = [Math.cos(angle), Math.sin(angle) / this.#aspect];
+    // At both ends the blur has left the picture as well.
+    const reach = COVER_BLUR * Math.min(1, 8 * part * (1 - part));
+    this.#edge = { part, nx, ny, at: quantile(nx, ny, part), reach };
+    return this.#edge;
+  }
+}
+
+/** Behind the cover is where nx·x + ny·y is below `at`; its edge is out of focus for `reach` on both sides. */
+interface CoverEdge {
+  /** Of the picture, behind it. */
+  part: number;
+  nx: number;
+  ny: number;
+  at: number;
+  reach: number;
+}
+
+/** 0–1. @param outside how far beyond the edge's middle, below `reach`. */
+function opacityOfCover(outside: number, reach: number): number {
+  return outside <= -reach ? 0.97 : 0.97 * (0.5 - outside / (2 * reach));
 }
 
 /** Below what nx·x + ny·y is `part` of the unit square? */

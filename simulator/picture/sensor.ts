@@ -1,4 +1,5 @@
 import type { CameraModel, Matrix3 } from '../camera.ts';
+import type { TruthObject } from '../truth.ts';
 import type { Conditions } from '../world/types.ts';
 import { burnIn, clockText } from './clock.ts';
 import { makePlanes, type Planes, toI420 } from './convert.ts';
@@ -9,7 +10,7 @@ import { addNoise } from './noise.ts';
 import { paintStrip } from './paint_strip.ts';
 import { rainStreaks } from './rain.ts';
 import { resample } from './resample.ts';
-import { warp } from './warp.ts';
+import { movedTruth, warp } from './warp.ts';
 
 export interface SensorOptions {
   seed: number;
@@ -54,6 +55,19 @@ export class Sensor {
   /** At rest → as shown at `t`, normalized picture coordinates: truth moves along with it. */
   warp(conditions: Conditions, t: number): Matrix3 {
     return warp(this.#camera, this.#seed, conditions, t);
+  }
+
+  /**
+   * What is true of the picture that `expose` gives: moved with it, and no more visible than dirt and cover on the lens
+   * leave it. @param objects of the source picture.
+   */
+  truth(objects: readonly TruthObject[], conditions: Conditions, t: number): TruthObject[] {
+    const { width, height } = this.#camera;
+    const moved = movedTruth(objects, this.warp(conditions, t), { width, height, margin: this.#margin });
+    return moved.map((object) => {
+      const inSight = this.#lens.inSight(object.box, conditions);
+      return inSight === 1 ? object : { ...object, visible: object.visible * inSight };
+    });
   }
 
   /**
