@@ -26,7 +26,8 @@ test('--list names scenarios and cameras', async () => {
   expect(printed).toMatch(/^scenarios\n(.*\n)* {2}demo +\d+ s {2}\w.*\n(.*\n)*cameras\n(.*\n)* {2}gate +\d+×\d+/);
   printed = '';
   await simulate({ ...usual, list: true, json: true });
-  const { scenarios, cameras } = JSON.parse(printed);
+  const { scenarios, cameras, encoders } = JSON.parse(printed);
+  expect(encoders).toContainEqual({ id: 'smart', mode: 'vbr', gop: 20, smartGop: 100 });
   expect(scenarios).toContainEqual(expect.objectContaining({ id: 'busy', any_duration: true }));
   expect(cameras.length).toBeGreaterThanOrEqual(4);
 });
@@ -48,6 +49,9 @@ describe('a mistake is named before anything is rendered', () => {
       { duration: '5m' },
       /--duration: demo lasts \d+ s \[USAGE\]\n {2}Leave it out, or take busy or night_shift/,
     ],
+    ['--covered', { covered: '3@20s' }, /--covered: 20s is no stretch of time: write 20s-30s/],
+    ['--covered', { covered: '@20s-30s' }, /--covered: @20s-30s is no grade/],
+    ['--switched', { switched: '2@30s-20s' }, /--switched: 30s-20s is no stretch of time/],
     ['--frozen', { frozen: '30s-20s' }, /--frozen: 30s-20s is no stretch of time/],
     ['--export', { export: 'coco' }, /--export: no folder to write to \[USAGE\]\n {2}Add --out DIR/],
   ])('%s', async (_name, wrong, expected) => {

@@ -1,5 +1,8 @@
 import { BanksmanError } from '../runtime/errors.ts';
 import { whyTaken } from '../runtime/ports.ts';
+import type { RateControl } from '../simulator/camera.ts';
+import type { ClipConditions, GradeFor } from '../simulator/clips/conditions.ts';
+import { ENCODERS, type EncoderName } from '../simulator/clips/encoders.ts';
 import { exportCoco } from '../simulator/clips/export/coco.ts';
 import { exportMot } from '../simulator/clips/export/mot.ts';
 import { inWords, renderClips } from '../simulator/clips/render.ts';
@@ -28,6 +31,7 @@ export type SimulateOptions = {
   strip?: boolean;
   clock: boolean;
   frozen?: string;
+  encoder?: EncoderName;
   for?: string;
   json?: boolean;
 } & { [Name in keyof Conditions]?: string };
@@ -125,7 +129,10 @@ function list(isJson: boolean): number {
     }),
   );
   const cameras = CAMERAS.map(({ id, width, height, fps, rate }) => ({ id, width, height, fps, ...rate }));
-  say({ json: isJson }, { scenarios, cameras }, () => [
+  const encoders = Object.entries(ENCODERS).map(([id, rate]) => ({ id, ...rate }));
+  const encoding = ({ mode, gop, smartGop }: Omit<RateControl, 'kbps'>, kbps?: number): string =>
+    `${mode.toUpperCase()}${kbps === undefined ? '' : ` ${kbps} kbit/s`}, key picture every ${gop}${smartGop === null ? '' : ` (${smartGop} while nothing moves)`}`;
+  say({ json: isJson }, { scenarios, cameras, encoders }, () => [
     'scenarios',
     ...scenarios.map(
       ({ id, description, duration_s, any_duration }) =>
@@ -133,15 +140,17 @@ function list(isJson: boolean): number {
     ),
     'cameras',
     ...cameras.map(
-      ({ id, width, height, fps, mode, kbps, gop, smartGop }) =>
-        `  ${id.padEnd(14)} ${width}×${height}, ${fps} fps, ${mode.toUpperCase()} ${kbps} kbit/s, key picture every ${gop}${smartGop === null ? '' : ` (${smartGop} while nothing moves)`}`,
+      ({ id, width, height, fps, ...rate }) =>
+        `  ${id.padEnd(14)} ${width}×${height}, ${fps} fps, ${encoding(rate, rate.kbps)}`,
     ),
+    'encoders (--encoder, instead of the cameras’ own)',
+    ...encoders.map(({ id, ...rate }) => `  ${id.padEnd(14)} ${encoding(rate)}`),
   ]);
   return 0;
 }
 
 function clipsOf(options: SimulateOptions): ReturnType<typeof siteClips> {
-  const { scenario, camera, frozen, duration, strip = false, clock } = options;
+  const { scenario, camera, frozen, duration, strip = false, clock, encoder } = options;
   const scenarios: Record<string, Scenario> = SCENARIOS;
   const played = Object.hasOwn(scenarios, scenario) ? scenarios[scenario] : undefined;
   if (!played) throw unknownName('--scenario', 'scenario', scenario, Object.keys(scenarios));
@@ -163,32 +172,38 @@ function clipsOf(options: SimulateOptions): ReturnType<typeof siteClips> {
     conditions: conditionsOf(options),
     clock,
     strip,
-    frozen: frozen === undefined ? null : stretch(frozen),
+    frozen: frozen === undefined ? null : stretch(frozen, '--frozen'),
+    ...(encoder ? { encoder } : {}),
   });
 }
 
-function conditionsOf(options: SimulateOptions): Partial<Conditions> {
-  const given: Partial<Conditions> = {};
+function conditionsOf(options: SimulateOptions): ClipConditions {
+  const given: { [Name in keyof Conditions]?: number | GradeFor } = {};
   for (const name of Object.keys(CLEAR) as (keyof Conditions)[]) {
     const text = options[name];
     if (text === undefined) continue;
-    const grade = Number(text);
-    if (text.trim() === '' || !(grade >= 0 && grade <= 3)) {
+    const [gradeText = '', when, ...more] = text.split('@');
+    const grade = Number(gradeText);
+    if (gradeText.trim() === '' || !(grade >= 0 && grade <= 3) || more.length > 0) {
       throw new BanksmanError('USAGE', {
         where: `--${name}`,
-        message: `${text} is no grade: give 0 (off) to 3 (worst)`,
+        message: `${text} is no grade: give 0 (off) to 3 (worst), or for a stretch of time 3@20s-30s`,
       });
     }
-    given[name] = grade;
+    if (when === undefined) given[name] = grade;
+    else {
+      const [fromS, toS] = stretch(when, `--${name}`);
+      given[name] = { grade, fromS, toS };
+    }
   }
   return given;
 }
 
 /** `20s-30s`. @returns seconds. */
-function stretch(text: string): [number, number] {
-  const [from, to] = text.split('-').map((part) => parseDuration(part, '--frozen') / 1000);
-  if (from === undefined || to === undefined || to <= from) {
-    throw new BanksmanError('USAGE', { where: '--frozen', message: `${text} is no stretch of time: write 20s-30s` });
+function stretch(text: string, where: string): [number, number] {
+  const [from, to, ...more] = text.split('-').map((part) => parseDuration(part, where) / 1000);
+  if (from === undefined || to === undefined || to <= from || more.length > 0) {
+    throw new BanksmanError('USAGE', { where, message: `${text} is no stretch of time: write 20s-30s` });
   }
   return [from, to];
 }

@@ -20,6 +20,14 @@ export function simulateCommand(program: Command): void {
     .option('--strip', 'a machine-readable strip in each picture: frame number and milliseconds of the scenario')
     .option('--no-clock', 'no burnt-in clock')
     .option('--frozen <from-to>', 'the picture stands still, e.g. 20s-30s')
+    .addOption(
+      new Option('--encoder <way>', 'how all cameras encode, instead of each its own way').choices([
+        'vbr',
+        'cbr',
+        'smart',
+        'long',
+      ] satisfies SimulateOptions['encoder'][]),
+    )
     .addOption(jsonOption());
   for (const [name, what] of [
     ['noise', 'of the sensor'],
@@ -36,7 +44,7 @@ export function simulateCommand(program: Command): void {
     ['reflections', 'in the pane before the lens'],
     ['covered', 'something before the lens'],
   ] as const) {
-    simulate.option(`--${name} <grade>`, `0 (off) to 3 (worst), instead of the scenario's: ${what}`);
+    simulate.option(`--${name} <grade>`, `0 (off) to 3 (worst), or 3@20s-30s, instead of the scenario's: ${what}`);
   }
   simulate
     .addHelpText(
@@ -44,6 +52,8 @@ export function simulateCommand(program: Command): void {
       example(
         'banksman simulate --list',
         'banksman simulate --scenario demo --night 2 --rain 1',
+        'banksman simulate --covered 3@60s-75s --switched 2@30s-40s',
+        'banksman simulate --camera pit --encoder long',
         'banksman simulate --scenario busy --seed 7 --camera gate --export coco --out site-7',
       ),
     )

@@ -11,6 +11,7 @@ import { clipKey, prune } from './cache.ts';
 import { Encoder } from './encoder.ts';
 import { GopSchedule, partLength } from './gop.ts';
 import { renderClips } from './render.ts';
+import { siteClips } from './site_clips.ts';
 import { openTruth } from './truth.ts';
 import type { ClipSpec } from './types.ts';
 import { readUnitIndex, writeByteStream } from './units.ts';
@@ -69,6 +70,17 @@ async function walkerIn(units: string): Promise<number[]> {
   }
   return starts;
 }
+
+test('an encoder asked for is that of every camera, at its own rate, and makes other clips', () => {
+  const wanted = { scenario: 'quiet', seed: 1 };
+  const key = (encoder?: 'smart' | 'long'): string[] =>
+    siteClips({ ...wanted, ...(encoder ? { encoder } : {}) }).specs.map((one) => clipKey(one, 'code'));
+  const rates = siteClips({ ...wanted, encoder: 'smart' }).specs.map(({ camera }) => camera.rate);
+  expect(rates).toEqual(
+    siteClips(wanted).specs.map(({ camera }) => ({ mode: 'vbr', gop: 20, smartGop: 100, kbps: camera.rate.kbps })),
+  );
+  expect(new Set([...key('smart'), ...key('long')]).size).toBe(2 * rates.length);
+});
 
 describe('a clip', () => {
   const wanted = spec();

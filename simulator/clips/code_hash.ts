@@ -6,6 +6,7 @@ const SIMULATOR = join(import.meta.dirname, '..');
 /** What pictures and truth follow from; serving and exporting them is not part of it. */
 const FOLDERS = ['.', 'world', 'render', 'picture'];
 const FILES = [
+  'clips/conditions.ts',
   'clips/encoder.py',
   'clips/gop.ts',
   'clips/part.ts',

@@ -154,6 +154,48 @@ describe('frames of a scene', () => {
     expect(Math.min(...told)).toBeLessThan(name === 'dirt' ? 0.9 : 0.1);
   });
 
+  test('a lens is covered and uncovered while the clip runs, and its truth with it', () => {
+    const maker = sceneFrames(
+      spec({ conditions: { covered: { grade: 3, fromS: 5, toS: 9 } } }),
+      world(),
+      (model) => new Boards(model),
+    );
+    const visible = [49, 50, 89, 90].map((index) => {
+      const { i420, objects } = maker.frame(index);
+      const isDark = Math.max(...i420.subarray(0, camera.width * camera.height)) < 60;
+      return [objects[0]?.visible, isDark];
+    });
+    expect(visible).toEqual([
+      [1, false],
+      [0, true],
+      [0, true],
+      [1, false],
+    ]);
+  });
+
+  test('lamps are switched in one frame; before and after, light is what the scenario says', () => {
+    const maker = sceneFrames(
+      spec({ conditions: { switched: { grade: 2, fromS: 5, toS: 9 } } }),
+      world({ switched: 1 }),
+      (model) => new Boards(model),
+    );
+    // A corner of ground, where nobody walks.
+    const light = [49, 50, 89, 90].map((index) => maker.frame(index).i420[0] ?? 0);
+    expect(light[1]).toBeGreaterThan((light[0] ?? 0) + 10);
+    expect([light[2], light[3]]).toEqual([light[1], light[0]]);
+  });
+
+  test('a camera that turns for a moment only has a source with room for it', () => {
+    const maker = sceneFrames(
+      spec({ conditions: { turning: { grade: 3, fromS: 5.1, toS: 5.3 } } }),
+      world(),
+      (model) => new Boards(model),
+    );
+    expect([50, 51, 52, 53].map((index) => maker.frame(index).warp !== undefined)).toEqual([false, true, true, false]);
+    const corners = [0, camera.width - 1].map((x) => maker.frame(52).i420[(camera.height - 1) * camera.width + x] ?? 0);
+    expect(Math.min(...corners)).toBeGreaterThan(60);
+  });
+
   test('a covered lens shows nobody, and the truth says so', () => {
     const [anna] = sceneFrames(spec({ conditions: { covered: 3 } }), world(), (model) => new Boards(model)).frame(
       90,

@@ -5,6 +5,7 @@ import { WARP_MARGIN } from '../picture/warp.ts';
 import { keyedSeed } from '../random.ts';
 import type { TruthObject } from '../truth.ts';
 import type { ActorState, Conditions, World } from '../world/types.ts';
+import { conditionsAt } from './conditions.ts';
 import type { ClipSpec, FrameMaker } from './types.ts';
 
 /** What draws the site for one camera. */
@@ -27,7 +28,7 @@ export function sceneFrames(spec: ClipSpec, world: World, drawerFor: (camera: Ca
   return {
     frame(index) {
       const t = shownTime(index / camera.fps, frozen, camera.fps);
-      const conditions = { ...world.conditions(t), ...spec.conditions };
+      const conditions = conditionsAt(spec.conditions, world.conditions(t), t);
       const { pixels, objects } = drawer.render(world.actors(t), conditions, t);
       const i420 = sensor.expose(pixels, conditions, t);
       const warp = sensor.warp(conditions, t);
@@ -58,8 +59,11 @@ export function widened(camera: CameraModel, margin: number): CameraModel {
 
 function mayMove({ conditions, frames, camera }: ClipSpec, world: World): boolean {
   const moves = ({ shake, turning }: Conditions): boolean => shake > 0 || turning > 0;
+  // However short the stretch is.
+  const asked = [conditions.shake, conditions.turning];
+  if (asked.some((one) => typeof one === 'object' && one.grade > 0)) return true;
   for (let t = 0; t <= frames / camera.fps; t += 0.5) {
-    if (moves({ ...world.conditions(t), ...conditions })) return true;
+    if (moves(conditionsAt(conditions, world.conditions(t), t))) return true;
   }
   return false;
 }

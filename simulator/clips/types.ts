@@ -1,6 +1,7 @@
 import type { CameraModel, Matrix3 } from '../camera.ts';
 import type { TruthFrame, TruthObject } from '../truth.ts';
-import type { Conditions, TrueIncident } from '../world/types.ts';
+import type { TrueIncident } from '../world/types.ts';
+import type { ClipConditions } from './conditions.ts';
 
 /** Everything that a clip's pictures and truth follow from. Its hash names it in the cache. */
 export interface ClipSpec {
@@ -9,7 +10,7 @@ export interface ClipSpec {
   camera: CameraModel;
   frames: number;
   /** Instead of what the scenario says. */
-  conditions: Partial<Conditions>;
+  conditions: ClipConditions;
   /** Burnt-in clock. */
   clock: boolean;
   /** Counter strip. */
@@ -47,7 +48,7 @@ export interface TruthHeader {
   frames: number;
   /** Ground (x, y, 1) in metres → picture, normalized, of the camera at rest. */
   homography: Matrix3;
-  conditions: Partial<Conditions>;
+  conditions: ClipConditions;
   frozen: readonly [number, number] | null;
   /** On the whole site, whoever sees them. */
   incidents: readonly TrueIncident[];
