@@ -5,6 +5,7 @@ import type { ClipConditions, GradeFor } from '../simulator/clips/conditions.ts'
 import { ENCODERS, type EncoderName } from '../simulator/clips/encoders.ts';
 import { exportCoco } from '../simulator/clips/export/coco.ts';
 import { exportMot } from '../simulator/clips/export/mot.ts';
+import { exportTruth } from '../simulator/clips/export/site.ts';
 import { inWords, renderClips } from '../simulator/clips/render.ts';
 import { serveClips, siteClips } from '../simulator/clips/site_clips.ts';
 import type { Clip } from '../simulator/clips/types.ts';
@@ -17,6 +18,8 @@ import { unknownName } from './names.ts';
 import { Progress } from './progress.ts';
 import { StopSignal } from './stop_signal.ts';
 
+const EXPORTS = { coco: exportCoco, mot: exportMot, truth: exportTruth };
+
 export type SimulateOptions = {
   list?: boolean;
   scenario: string;
@@ -25,7 +28,7 @@ export type SimulateOptions = {
   duration?: string;
   port: string;
   renderOnly?: boolean;
-  export?: 'coco' | 'mot';
+  export?: keyof typeof EXPORTS;
   out?: string;
   every: string;
   strip?: boolean;
@@ -62,8 +65,7 @@ export async function simulate(options: SimulateOptions): Promise<number> {
         done < total || cached < total ? progress.show(done, total, cached) : undefined,
     }).finally(() => progress.end());
     if (options.export !== undefined && options.out !== undefined) {
-      const write = options.export === 'coco' ? exportCoco : exportMot;
-      await write(clips, options.out, { every, signal: stop.signal }).catch((error: unknown) => {
+      await EXPORTS[options.export](clips, options.out, { every, signal: stop.signal }).catch((error: unknown) => {
         throw inWords(error, options.out ?? '');
       });
     }

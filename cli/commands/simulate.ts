@@ -14,7 +14,13 @@ export function simulateCommand(program: Command): void {
     .option('--port <n>', 'where RTSP is served, on loopback; 0: any that is free', '8554')
     .option('--for <duration>', 'stop serving by itself after this long, e.g. 60s')
     .option('--render-only', 'render into the cache and serve nothing')
-    .addOption(new Option('--export <form>', 'write pictures and truth and serve nothing').choices(['coco', 'mot']))
+    .addOption(
+      new Option('--export <form>', 'write pictures and truth, or truth alone, and serve nothing').choices([
+        'coco',
+        'mot',
+        'truth',
+      ]),
+    )
     .option('--out <dir>', 'where to export')
     .option('--every <n>', 'export each such frame only', '1')
     .option('--strip', 'a machine-readable strip in each picture: frame number and milliseconds of the scenario')

@@ -19,3 +19,11 @@ export async function openTruth(
   }
   return { header, frames: frames() };
 }
+
+/** What the truth beside a clip says before its frames. */
+export async function readHeader(path: string): Promise<TruthHeader> {
+  const { header, frames } = await openTruth(path);
+  // Begun, because only then is the file closed.
+  for await (const _ of frames) break;
+  return header;
+}

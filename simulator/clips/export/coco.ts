@@ -1,9 +1,11 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TRUTH_CLASSES } from '../../truth.ts';
+import type { Posture } from '../../world/types.ts';
 import { openTruth } from '../truth.ts';
 import type { Clip } from '../types.ts';
 import { pictureName, writePictures } from './pictures.ts';
+import { exportSite } from './site.ts';
 
 /** Less visible than this is neither to be found nor to be missed: `iscrowd`. */
 export const LEAST_VISIBLE = 0.1;
@@ -26,10 +28,15 @@ interface Annotation {
   visible: number;
   inside: number;
   track: string;
+  /** Ours: where it touches the ground, metres. */
+  ground: [number, number];
+  /** Ours, of persons: what they do and wear. */
+  person?: { posture: Posture; has_helmet: boolean; has_vest: boolean };
 }
 
 /**
- * Pictures and truth of clips in COCO form: `<folder>/instances.json` and `<folder>/images/<camera>/000001.jpg`.
+ * Pictures and truth of clips in COCO form: `<folder>/instances.json` and `<folder>/images/<camera>/000001.jpg`; beside
+ * them what `exportSite` writes.
  * @throws BanksmanError SIMULATOR_FAILED, STORE_FULL.
  */
 export async function exportCoco(
@@ -37,18 +44,20 @@ export async function exportCoco(
   folder: string,
   { every = 1, signal }: ExportOptions = {},
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await exportSite(clips, folder);
   const images: object[] = [];
   const annotations: Annotation[] = [];
   for (const { units, truth } of clips) {
     const { header, frames } = await openTruth(truth);
     const { id: camera, width, height } = header.camera;
     await writePictures(units, join(folder, 'images', camera), header.frames, { every, ...(signal ? { signal } : {}) });
-    for await (const { index, objects } of frames) {
+    for await (const { index, objects, warp } of frames) {
       if (index % every !== 0) continue;
       const image = images.length + 1;
-      images.push({ id: image, file_name: `${camera}/${pictureName(index)}`, width, height, camera, frame: index });
-      for (const { id, class: name, box, visible, inside } of objects) {
+      const file_name = `${camera}/${pictureName(index)}`;
+      // Where a camera that shakes or turns shows what it would at rest, as in the truth.
+      images.push({ id: image, file_name, width, height, camera, frame: index, ...(warp ? { warp } : {}) });
+      for (const { id, class: name, box, visible, inside, ground, person } of objects) {
         const [x1, y1, x2, y2] = box;
         const bbox: Annotation['bbox'] = [
           px(x1 * width),
@@ -67,6 +76,10 @@ export async function exportCoco(
           visible,
           inside,
           track: id,
+          ground: [ground.x, ground.y],
+          ...(person
+            ? { person: { posture: person.posture, has_helmet: person.hasHelmet, has_vest: person.hasVest } }
+            : {}),
         });
       }
     }

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -7,12 +7,18 @@ import { picturePath, readCocoTruth } from '../../../bench/eval/coco_folder.ts';
 import { countMot, scoreMot } from '../../../bench/eval/mot.ts';
 import { readMotFolder } from '../../../bench/eval/mot_folder.ts';
 import { TRUTH_CLASSES } from '../../truth.ts';
+import type { TrueIncident } from '../../world/types.ts';
 import { renderClips } from '../render.ts';
 import type { Clip, ClipSpec } from '../types.ts';
 import { exportCoco } from './coco.ts';
 import { exportMot } from './mot.ts';
+import { exportTruth } from './site.ts';
 
 const FRAMES = 30;
+const INCIDENTS: TrueIncident[] = [
+  { kind: 'line_crossing', place: 'gate-line', startS: 1.5, endS: 1.5, actors: ['walker'], direction: 'in' },
+  { kind: 'fall', place: null, startS: 2, endS: 2.5, actors: ['walker'] },
+];
 const spec = (id: string): ClipSpec => ({
   scenario: 'walk',
   seed: 1,
@@ -38,7 +44,11 @@ let clips: Clip[];
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'banksman-export-'));
   const makers = new URL('../painter_testing.ts', import.meta.url).href;
-  clips = await renderClips([spec('gate'), spec('yard')], { cacheDir: join(dir, 'cache'), makers });
+  clips = await renderClips([spec('gate'), spec('yard')], {
+    cacheDir: join(dir, 'cache'),
+    makers,
+    incidents: () => INCIDENTS,
+  });
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -69,6 +79,11 @@ describe('COCO', () => {
       expect(found).toMatchObject({ category: 1, crowd: false, visible: 1 });
     }
     expect(readdirSync(join(folder, 'images', 'yard')).length).toBe(FRAMES);
+    const { annotations } = JSON.parse(readFileSync(join(folder, 'instances.json'), 'utf8'));
+    expect(annotations[10]).toMatchObject({
+      ground: [1, 0],
+      person: { posture: 'walking', has_helmet: true, has_vest: false },
+    });
   });
 
   test('takes each tenth frame when asked', async () => {
@@ -81,6 +96,39 @@ describe('COCO', () => {
     for (const image of images) expect(existsSync(picturePath(folder, image))).toBe(true);
     expect(readdirSync(join(folder, 'images', 'gate')).length).toBe(3);
   });
+});
+
+test.each([
+  ['coco', exportCoco],
+  ['mot', exportMot],
+  ['truth', exportTruth],
+] as const)('%s: the site, its cameras and what happened are beside it', async (name, write) => {
+  const folder = join(dir, `site-${name}`);
+  await write(clips, folder, { every: 10 });
+  const site = JSON.parse(readFileSync(join(folder, 'site.json'), 'utf8'));
+  expect(site).toMatchObject({ scenario: 'walk', seed: 1, cameras: [{ id: 'gate', fps: 10 }, { id: 'yard' }] });
+  expect(site.areas).toContainEqual(expect.objectContaining({ id: 'yard', kind: 'yard' }));
+  expect(site.lines.length).toBeGreaterThan(0);
+  // The camera looks at (10, 0): the middle of the picture.
+  const [u, v, w] = (site.cameras[0].ground_to_picture as number[][]).map(
+    (row) => (row[0] ?? 0) * 10 + (row[1] ?? 0) * 0 + (row[2] ?? 0),
+  ) as [number, number, number];
+  expect([u / w, v / w].map((value) => Math.round(value * 1e9) / 1e9)).toEqual([0.5, 0.5]);
+  expect(JSON.parse(readFileSync(join(folder, 'incidents.json'), 'utf8'))).toEqual([
+    { kind: 'line_crossing', place: 'gate-line', start_s: 1.5, end_s: 1.5, actors: ['walker'], direction: 'in' },
+    { kind: 'fall', place: null, start_s: 2, end_s: 2.5, actors: ['walker'] },
+  ]);
+});
+
+test('the truth alone has a line for each frame asked for, and no pictures', async () => {
+  const folder = join(dir, 'truth');
+  await exportTruth(clips, folder, { every: 10 });
+  expect(readdirSync(folder).toSorted()).toEqual(['gate.jsonl', 'incidents.json', 'site.json', 'yard.jsonl']);
+  const frames = readFileSync(join(folder, 'gate.jsonl'), 'utf8').trim().split('\n');
+  expect(frames.map((line) => JSON.parse(line).index)).toEqual([0, 10, 20]);
+  expect(JSON.parse(frames[1] ?? '').objects).toMatchObject([
+    { class: 'person', ground: { x: 1, y: 0 }, person: { posture: 'walking', hasHelmet: true, hasVest: false } },
+  ]);
 });
 
 describe('MOT', () => {

@@ -4,6 +4,7 @@ import { openTruth } from '../truth.ts';
 import type { Clip } from '../types.ts';
 import type { ExportOptions } from './coco.ts';
 import { pictureName, writePictures } from './pictures.ts';
+import { exportSite } from './site.ts';
 
 /** MOTChallenge's numbers: pedestrian, car (here every vehicle). Hats and vests are parts of persons. */
 const CLASSES: Record<string, number> = { person: 1, forklift: 3, lorry: 3 };
@@ -13,13 +14,14 @@ const DETECTABLE = 0.3;
 /**
  * Clips in MOTChallenge form, a sequence a camera: `seqinfo.ini`, `img1/000001.jpg`, `gt/gt.txt` (persons; vehicles
  * with conf 0, which evaluators leave out) and `det/det.txt`, what a detector without fault would say of persons.
- * With `every` the frames kept are numbered anew and the frame rate is that of what is kept.
+ * Beside the sequences stands what `exportSite` writes. With `every` the frames kept are numbered anew and the frame rate is that of what is kept.
  */
 export async function exportMot(
   clips: readonly Clip[],
   folder: string,
   { every = 1, signal }: ExportOptions = {},
 ): Promise<void> {
+  await exportSite(clips, folder);
   for (const { units, truth } of clips) {
     const { header, frames } = await openTruth(truth);
     const { id: camera, width, height } = header.camera;
