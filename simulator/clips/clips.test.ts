@@ -1,8 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { basename, dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { smallDisk } from '../../runtime/stores/objects/small_disk.ts';
 import { until } from '../../test/wait.ts';
 import type { RateControl } from '../camera.ts';
@@ -155,6 +164,47 @@ test('an interrupted render leaves nothing half, and the next one goes on from i
   expect(before).toBeLessThan(1_200);
   expect((await readUnitIndex(clip?.units ?? '')).entries.length).toBe(1_200);
 }, 60_000);
+
+describe('two who render the same clips at once', () => {
+  const same = ['gate', 'yard'].map((id) => spec({}, { camera: { ...spec().camera, id } }));
+  let dir: string;
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'banksman-twice-'));
+  });
+  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+  test('both get them, and nothing is left over', async () => {
+    const twice = await Promise.all([1, 2].map(() => renderClips(same, { ...options, cacheDir: dir, workers: 1 })));
+    expect(twice[0]).toEqual(twice[1]);
+    for (const { units } of twice[0] ?? []) {
+      expect((await readUnitIndex(units)).entries.length).toBe(240);
+      expect(readdirSync(join(units, '..')).toSorted()).toEqual(['clip.units', 'truth.jsonl']);
+    }
+  }, 60_000);
+
+  test('who comes second takes what the first has finished and cleared up under them', async () => {
+    const [done] = await renderClips(same.slice(0, 1), options);
+    let isCleared = false;
+    const clips = await renderClips(same, {
+      ...options,
+      cacheDir: dir,
+      workers: 1,
+      onProgress: ({ done: frames }) => {
+        if (isCleared || frames === 0) return;
+        isCleared = true;
+        const folder = join(dir, basename(dirname(done?.units ?? '')));
+        copyFileSync(done?.truth ?? '', join(folder, 'truth.jsonl'));
+        copyFileSync(done?.units ?? '', join(folder, 'clip.units'));
+        rmSync(join(folder, 'parts'), { recursive: true, force: true });
+      },
+    });
+    expect(isCleared).toBe(true);
+    for (const { units } of clips) {
+      expect((await readUnitIndex(units)).entries.length).toBe(240);
+      expect(readdirSync(join(units, '..')).toSorted()).toEqual(['clip.units', 'truth.jsonl']);
+    }
+  }, 60_000);
+});
 
 test('a painter that fails fails the render, in words', async () => {
   await expect(renderClips([spec({}, { scenario: 'broken' })], options)).rejects.toMatchObject({

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import type { Encoder } from './encoder.ts';
 import { GopSchedule, Movement } from './gop.ts';
@@ -12,6 +13,10 @@ export interface PartJob {
   /** Files to write; they are there wholly or not at all, the truth first. */
   units: string;
   truth: string;
+}
+
+export function isRendered({ units, truth }: PartJob): boolean {
+  return existsSync(units) && existsSync(truth);
 }
 
 /** Draws and encodes a part. `onFrames` is told now and then how many frames more are done. */

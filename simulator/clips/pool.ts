@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { BanksmanError } from '../../runtime/errors.ts';
-import type { PartJob } from './part.ts';
+import { isRendered, type PartJob } from './part.ts';
 import type { ClipSpec } from './types.ts';
 import type { FromWorker, ToWorker } from './worker.ts';
 
@@ -42,7 +42,9 @@ export async function renderParts(jobs: readonly PartJob[], options: PoolOptions
     });
     try {
       for (let job = take(null); job; job = take(job)) {
-        await run(child, job, options, ends);
+        // Another process that renders the same clip may have been here before.
+        if (isRendered(job)) options.onFrames?.(job, job.to - job.from);
+        else await run(child, job, options, ends);
         await options.onPart?.(job);
       }
     } catch (error) {

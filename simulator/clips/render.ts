@@ -1,4 +1,5 @@
-import { createReadStream, existsSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,7 @@ import type { TrueIncident } from '../world/types.ts';
 import { clipAt, DEFAULT_CLIP_CACHE, isWhole, prune, touch } from './cache.ts';
 import { codeHash } from './code_hash.ts';
 import { partLength } from './gop.ts';
-import type { PartJob } from './part.ts';
+import { isRendered, type PartJob } from './part.ts';
 import { renderParts } from './pool.ts';
 import type { Clip, ClipSpec, TruthHeader } from './types.ts';
 import { joinUnits } from './units.ts';
@@ -36,14 +37,14 @@ export async function renderClips(specs: readonly ClipSpec[], options: RenderOpt
   const { cacheDir = DEFAULT_CLIP_CACHE, workers = availableParallelism(), makers = SITE_MAKERS, onProgress } = options;
   const code = codeHash() + (makers === SITE_MAKERS ? '' : makers);
   const clips = specs.map((spec) => clipAt(cacheDir, spec, code));
-  const progress = { done: 0, cached: 0, total: specs.reduce((sum, { frames }) => sum + frames, 0) };
-  const missing: PartJob[] = [];
-  try {
+  const once = async (): Promise<void> => {
+    const progress = { done: 0, cached: 0, total: specs.reduce((sum, { frames }) => sum + frames, 0) };
+    const missing: PartJob[] = [];
     for (const clip of clips) {
       await touch(clip.folder);
       const parts = isWhole(clip) ? [] : partsOf(clip);
       if (parts.length > 0) await mkdir(clip.parts, { recursive: true });
-      const lacking = parts.filter((part) => !existsSync(part.units) || !existsSync(part.truth));
+      const lacking = parts.filter((part) => !isRendered(part));
       progress.cached += clip.spec.frames - lacking.reduce((sum, { from, to }) => sum + to - from, 0);
       missing.push(...lacking);
     }
@@ -58,7 +59,22 @@ export async function renderClips(specs: readonly ClipSpec[], options: RenderOpt
         onProgress?.({ ...progress });
       },
     });
-    for (const clip of clips) if (!isWhole(clip)) await assemble(clip, options.incidents?.() ?? []);
+    for (const clip of clips) {
+      if (!isWhole(clip)) await assemble(clip, options.incidents?.() ?? []);
+      await clear(clip.parts);
+    }
+  };
+  try {
+    for (;;) {
+      const whole = clips.filter(isWhole).length;
+      try {
+        await once();
+        break;
+      } catch (error) {
+        // Another process renders the same: it was done with a clip first and has cleared the parts away.
+        if (options.signal?.aborted || clips.filter(isWhole).length === whole) throw error;
+      }
+    }
     await prune(cacheDir, new Set(clips.map(({ folder }) => folder)));
   } catch (error) {
     throw inWords(error, cacheDir);
@@ -78,7 +94,7 @@ function partsOf({ spec, parts }: { spec: ClipSpec; parts: string }): PartJob[] 
 async function assemble(clip: ReturnType<typeof clipAt>, incidents: readonly TrueIncident[]): Promise<void> {
   const { spec } = clip;
   const parts = partsOf(clip);
-  const suffix = `.${process.pid}.tmp`;
+  const suffix = `.${randomUUID()}.tmp`;
   const header: TruthHeader = {
     version: 1,
     scenario: spec.scenario,
@@ -91,22 +107,34 @@ async function assemble(clip: ReturnType<typeof clipAt>, incidents: readonly Tru
     frozen: spec.frozen,
     incidents,
   };
-  const truth = await open(clip.truth + suffix, 'w');
   try {
-    await truth.write(`${JSON.stringify(header)}\n`);
-    for (const part of parts)
-      for await (const chunk of createReadStream(part.truth)) await truth.write(chunk as Buffer);
-    await truth.sync();
+    const truth = await open(clip.truth + suffix, 'w');
+    try {
+      await truth.write(`${JSON.stringify(header)}\n`);
+      for (const part of parts)
+        for await (const chunk of createReadStream(part.truth)) await truth.write(chunk as Buffer);
+      await truth.sync();
+    } finally {
+      await truth.close();
+    }
+    await joinUnits(
+      parts.map((part) => part.units),
+      clip.units + suffix,
+    );
+    await rename(clip.truth + suffix, clip.truth);
+    await rename(clip.units + suffix, clip.units);
   } finally {
-    await truth.close();
+    for (const path of [clip.truth, clip.units]) await rm(path + suffix, { force: true });
   }
-  await joinUnits(
-    parts.map((part) => part.units),
-    clip.units + suffix,
-  );
-  await rename(clip.truth + suffix, clip.truth);
-  await rename(clip.units + suffix, clip.units);
-  await rm(clip.parts, { recursive: true, force: true });
+}
+
+/** Takes the parts away at once: another process may be writing into them. */
+async function clear(parts: string): Promise<void> {
+  const away = `${parts}.${randomUUID()}.tmp`;
+  await rename(parts, away).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  await rm(away, { recursive: true, force: true });
 }
 
 /** A disk that is full or not to be written, said as such; other errors as they are. */
