@@ -224,6 +224,46 @@ test('leaves and cloth move, and nothing of them is left in still air', () => {
   expect(Buffer.compare(Buffer.from(renderer.render([], CLEAR, 1).pixels), still)).toBe(0);
 }, 60_000);
 
+test('leaves and cloth move more with each grade of wind', () => {
+  const furniture: Furniture[] = [
+    { kind: 'tree', at: { x: 27, y: 18 }, heading: 0, size: { lengthM: 3, widthM: 3, heightM: 5 } },
+    { kind: 'tarpaulin', at: { x: 33, y: 18 }, heading: 0, size: { lengthM: 4, widthM: 0.2, heightM: 2 } },
+  ];
+  const renderer = new SceneRenderer(PLAN, CAMERA, { seed: 1, furniture });
+  const movement = (sway: number): number => {
+    let [sum, before] = [0, Buffer.from(renderer.render([], { ...CLEAR, sway }, 0).pixels)];
+    for (let t = 0.2; t < 6; t += 0.2) {
+      const now = Buffer.from(renderer.render([], { ...CLEAR, sway }, t).pixels);
+      for (let i = 1; i < now.length; i += 4) sum += Math.abs((now[i] ?? 0) - (before[i] ?? 0));
+      before = now;
+    }
+    return sum;
+  };
+  const [none = 0, mild = 0, usual = 0, worst = 0] = [0, 1, 2, 3].map(movement);
+  expect(none).toBe(0);
+  expect(mild).toBeGreaterThan(0);
+  expect(usual).toBeGreaterThan(1.1 * mild);
+  expect(worst).toBeGreaterThan(1.1 * usual);
+}, 60_000);
+
+test('clouds that pass take more light away with each grade', () => {
+  /** Of how bright the ground is, from its brightest moment to its darkest, in levels. */
+  const swing = (clouds: number): number => {
+    const means = Array.from({ length: 30 }, (_, i) => {
+      const { pixels } = open.render([], { ...CLEAR, clouds }, 6 * i);
+      let sum = 0;
+      for (let at = 1; at < pixels.length; at += 4) sum += pixels[at] ?? 0;
+      return (4 * sum) / pixels.length;
+    });
+    return Math.max(...means) - Math.min(...means);
+  };
+  const [none = 0, mild = 0, usual = 0, worst = 0] = [0, 1, 2, 3].map(swing);
+  expect(none).toBe(0);
+  expect(mild).toBeGreaterThan(2);
+  expect(usual).toBeGreaterThan(1.2 * mild);
+  expect(worst).toBeGreaterThan(1.2 * usual);
+}, 60_000);
+
 test('nothing is left of those who went', () => {
   const empty = Buffer.from(open.render([], CLEAR, 0).pixels);
   const full = Buffer.from(open.render([person('a', 29, 15), FORKLIFT], CLEAR, 0).pixels);
