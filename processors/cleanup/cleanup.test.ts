@@ -277,7 +277,7 @@ function mortal(bus: Bus, sends: number): { bus: Bus; dead: () => boolean } {
       },
       consumer: (group, topics, handler, options) =>
         bus.consumer(group, topics, (it) => handler({ ...it, ack: () => (dead() ? undefined : it.ack()) }), options),
-      table: (topic) => bus.table(topic),
+      table: (...args) => bus.table(...args),
       tail: (topic, from, options) => bus.tail(topic, from, options),
       read: (topic, partition, offset) => bus.read(topic, partition, offset),
       partitions: (topic) => bus.partitions(topic),

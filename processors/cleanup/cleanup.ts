@@ -1,5 +1,14 @@
 import { partitionOf } from '../../runtime/bus/murmur2.ts';
-import type { Bus, Consumer, Delivery, Message, Producer, Table, TopicPartition } from '../../runtime/bus/types.ts';
+import type {
+  Bus,
+  Consumer,
+  Delivery,
+  Message,
+  Producer,
+  Table,
+  Tenure,
+  TopicPartition,
+} from '../../runtime/bus/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
 import type { Component } from '../../runtime/lifecycle.ts';
@@ -12,7 +21,7 @@ import type { CameraAttention, CameraRecord } from '../../runtime/messages/types
 import type { Metrics } from '../../runtime/metrics.ts';
 import { fromTimestamp, toTimestamp } from '../../runtime/time.ts';
 import { noTracer, type StageTrace, type Tracer } from '../../runtime/tracing.ts';
-import { lastReadable } from '../last_readable.ts';
+import { type Restored, restoreStates } from '../snapshots.ts';
 import { applyEntry, starve } from './apply.ts';
 import { announce } from './attention.ts';
 import { CatchUp, type Taken } from './catch_up.ts';
@@ -71,7 +80,7 @@ export class CleanupProcessor implements Component {
   readonly #unreadable = new Set<string>();
   /** By partition. */
   readonly #catchUps = new Map<number, CatchUp>();
-  readonly #assigned = new Set<number>();
+  readonly #assigned = new Map<number, Tenure>();
   /** Of the topics that are read. */
   #partitions = 0;
   #running: Running | undefined;
@@ -90,7 +99,7 @@ export class CleanupProcessor implements Component {
     const unsubscribe = cameras.onChange((message) => this.#configure(message.key, message));
     const topics = ['detections.v1', 'observations.v1'];
     const consumer = bus.consumer(PROCESSOR, topics, (delivery) => this.#handle(delivery), {
-      onAssigned: (partitions) => this.#restore(partitions),
+      onAssigned: (partitions, tenure) => this.#restore(partitions, tenure),
       onRevoked: (partitions) => this.#release(partitions),
       onError: (error) => this.#fail(error),
     });
@@ -151,6 +160,7 @@ export class CleanupProcessor implements Component {
       return;
     }
     const lane = this.#laneOf(site, camera, delivery.partition, running.producer);
+    if (!lane) return;
     if (lane.covers(delivery)) {
       this.#deps.metrics.inc('records_stale_total', { reason: 'covered' });
       delivery.ack();
@@ -203,11 +213,14 @@ export class CleanupProcessor implements Component {
     this.#running?.producer.send('camera.attention.v1', message).catch(() => undefined);
   }
 
-  #laneOf(site: string, camera: string, partition: number, producer: Producer): Lane {
+  /** Undefined: the partition is not this processor's. */
+  #laneOf(site: string, camera: string, partition: number, producer: Producer): Lane | undefined {
     const key = cameraKey(site, camera);
+    const tenure = this.#assigned.get(partition);
     let lane = this.#lanes.get(key);
-    if (!lane) {
-      lane = new Lane(producer, partition, startCamera(site, camera), new Map(), this.#heardNow());
+    if (!lane && tenure) {
+      const deps = { producer, partition, tenure, term: 1 };
+      lane = new Lane(deps, startCamera(site, camera), new Map(), this.#heardNow());
       this.#lanes.set(key, lane);
     }
     return lane;
@@ -223,55 +236,48 @@ export class CleanupProcessor implements Component {
   #expect({ site, camera }: CameraRecord): void {
     const partition = partitionOf(cameraKey(site, camera), this.#partitions);
     const producer = this.#running?.producer;
-    if (producer && this.#assigned.has(partition)) this.#laneOf(site, camera, partition, producer);
+    if (producer) this.#laneOf(site, camera, partition, producer);
   }
 
   /** States of the cameras in these partitions. Their keys lie in other partitions than the cameras' do. */
-  async #restore(partitions: TopicPartition[]): Promise<void> {
-    const { bus, log } = this.#deps;
+  async #restore(partitions: TopicPartition[], tenure: Tenure): Promise<void> {
+    const { bus } = this.#deps;
     const producer = this.#running?.producer;
     if (!producer) return;
     const mine = new Set(partitions.map(({ partition }) => partition));
     this.#partitions = await bus.partitions(TOPICS.detections.name);
-    const table = bus.table('processor-state.v1');
-    await table.start();
     const gone: Promise<unknown>[] = [];
-    const spoiled = new Set<string>();
-    for (const [key, message] of table.entries()) {
-      if (!key.startsWith(`${PROCESSOR}/`)) continue;
-      const camera = key.slice(PROCESSOR.length + 1);
+    const isWanted = (camera: string): boolean => {
       // Both topics of a partition are assigned together, and each may say so.
-      if (!mine.has(partitionOf(camera, this.#partitions)) || this.#lanes.has(camera)) continue;
-      if (!this.#cameras.has(camera) && !this.#unreadable.has(camera)) {
-        // Removed while nobody was there to see it.
-        gone.push(producer.send('processor-state.v1', { key, value: null }));
-        continue;
-      }
-      const state = readState(message);
-      if (state) this.#resume(camera, state, producer);
-      else spoiled.add(key);
-    }
-    const before = await lastReadable(bus, spoiled, readState);
-    for (const key of spoiled) {
-      const state = before.get(key);
-      if (state) this.#resume(key.slice(PROCESSOR.length + 1), state, producer);
-      const outcome = state ? 'the one before it is taken' : 'the camera starts afresh';
-      log.error({ key }, `state that this version cannot read: ${outcome}`);
-    }
-    await table.stop();
+      if (!mine.has(partitionOf(camera, this.#partitions)) || this.#lanes.has(camera)) return false;
+      if (this.#cameras.has(camera) || this.#unreadable.has(camera)) return true;
+      // Removed while nobody was there to see it.
+      gone.push(producer.send('processor-state.v1', { key: `${PROCESSOR}/${camera}`, value: null }));
+      return false;
+    };
+    const states = await restoreStates(this.#deps, PROCESSOR, isWanted, readState);
+    for (const [camera, restored] of states) this.#resume(camera, restored, producer, tenure);
     await Promise.all(gone);
     // Of the two topics of a partition each may be said to be assigned by itself.
     const fresh = [...mine].filter((partition) => !this.#assigned.has(partition));
-    for (const partition of fresh) this.#assigned.add(partition);
+    for (const partition of fresh) this.#assigned.set(partition, tenure);
     for (const record of this.#cameras.values()) this.#expect(record);
     await this.#beginCatchUp(fresh);
   }
 
-  #resume(camera: string, { state, covered }: NonNullable<ReturnType<typeof readState>>, producer: Producer): void {
+  #resume(
+    camera: string,
+    { state: { state, covered }, term, outdone }: Restored<NonNullable<ReturnType<typeof readState>>>,
+    producer: Producer,
+    tenure: Tenure,
+  ): void {
     const heard = this.#heardNow();
     state.merge = restartWaiting(state.merge, heard.at);
     heard.to = Math.max(heard.to, state.to ?? 0);
-    this.#lanes.set(camera, new Lane(producer, partitionOf(camera, this.#partitions), state, covered, heard));
+    const deps = { producer, partition: partitionOf(camera, this.#partitions), tenure, term };
+    const lane = new Lane(deps, state, covered, heard);
+    if (outdone) lane.rewrite();
+    this.#lanes.set(camera, lane);
   }
 
   async #beginCatchUp(partitions: readonly number[]): Promise<void> {
@@ -336,7 +342,7 @@ export class CleanupProcessor implements Component {
       this.#countMissing(missing);
       this.#apply(lane, ready);
     }
-    if (!this.#cameras.has(key) || now - lane.heardAt < silentMs) return;
+    if (!this.#cameras.has(key) || now - lane.heardAt < silentMs || !lane.isSure) return;
     if (lane.starvedAt !== null && now - lane.starvedAt < repeatMs) return;
     lane.starvedAt = now;
     const tracks = starve(lane.state, lane.heardTo + (now - lane.heardAt) - inFlightMs);

@@ -1,11 +1,21 @@
-import type { Delivery, Producer } from '../../runtime/bus/types.ts';
+import type { Delivery, Producer, Tenure } from '../../runtime/bus/types.ts';
 import { encodeJson } from '../../runtime/messages/codec.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
 import type { ProcessorState, Tracks } from '../../runtime/messages/types.ts';
 import type { Headers } from '../../runtime/tracing.ts';
+import { rankHeaders } from '../snapshots.ts';
 import type { CameraState } from './state.ts';
 
 export const PROCESSOR = 'cleanup';
+
+export interface LaneDeps {
+  readonly producer: Producer;
+  readonly partition: number;
+  /** Of the partition: the lane writes nothing that may be another's to write. */
+  readonly tenure: Tenure;
+  /** How many owners the camera's state had, with this one. */
+  readonly term: number;
+}
 
 /**
  * One camera's state and what of it is not durable yet. Tracks go out at once; a snapshot follows when
@@ -20,7 +30,7 @@ export class Lane {
   starvedAt: number | null = null;
   /** Capture time that `heardAt` stands for, epoch ms. */
   heardTo: number;
-  readonly #producer: Producer;
+  readonly #deps: LaneDeps;
   readonly #covered: Map<string, number>;
   #configHash = '';
   #deliveries: Delivery[] = [];
@@ -29,15 +39,9 @@ export class Lane {
   #committing: Promise<void> = Promise.resolve();
   #removed = false;
 
-  constructor(
-    producer: Producer,
-    partition: number,
-    state: CameraState,
-    covered: Map<string, number>,
-    heard: { at: number; to: number },
-  ) {
-    this.#producer = producer;
-    this.partition = partition;
+  constructor(deps: LaneDeps, state: CameraState, covered: Map<string, number>, heard: { at: number; to: number }) {
+    this.#deps = deps;
+    this.partition = deps.partition;
     this.state = state;
     this.#covered = covered;
     this.heardAt = heard.at;
@@ -46,6 +50,11 @@ export class Lane {
 
   get unacknowledged(): number {
     return this.#deliveries.length;
+  }
+
+  /** False: the partition may be another's, who hears of the camera what is not heard of here. */
+  get isSure(): boolean {
+    return this.#deps.tenure.isSure;
   }
 
   /** Whether the state holds this record already. */
@@ -61,18 +70,32 @@ export class Lane {
     this.#dirty = true;
   }
 
+  /** The snapshot that it was restored from is to be written anew. */
+  rewrite(): void {
+    this.#dirty = true;
+  }
+
   /** Goes out at once; a failure shows at the next commit. */
   publish(tracks: Tracks, headers?: Headers): void {
     const key = cameraKey(this.state.site, this.state.camera);
-    const sent = this.#producer.send('tracks.v1', { key, headers, value: encodeJson(tracks) });
+    const { producer, tenure } = this.#deps;
+    const sent = producer.send('tracks.v1', { key, headers, value: encodeJson(tracks) }, tenure.over);
     sent.catch(() => undefined);
     this.#sent.push(sent);
     this.#dirty = true;
   }
 
-  /** Makes everything so far durable and acknowledged. One after the other. */
+  /**
+   * Makes everything so far durable and acknowledged. One after the other. Nothing of it while the partition may be
+   * another's, who begins at the snapshot before.
+   */
   commit(): Promise<void> {
-    const turn = this.#committing.then(() => this.#commit());
+    const { tenure } = this.#deps;
+    const turn = this.#committing
+      .then(() => this.#commit())
+      .catch((error: unknown) => {
+        if (!tenure.over.aborted) throw error;
+      });
     this.#committing = turn.catch(() => undefined);
     return turn;
   }
@@ -81,11 +104,14 @@ export class Lane {
   async remove(): Promise<void> {
     await this.commit();
     this.#removed = true;
-    await this.#producer.send('processor-state.v1', { key: this.#key, value: null });
+    const { producer, tenure } = this.#deps;
+    // Else whoever has it then finds it in the topic, and removes it.
+    if (tenure.isSure) await producer.send('processor-state.v1', { key: this.#key, value: null });
   }
 
   async #commit(): Promise<void> {
-    if (!this.#dirty || this.#removed) return;
+    const { producer, tenure, term } = this.#deps;
+    if (!this.#dirty || this.#removed || !tenure.isSure) return;
     // All of one moment: the state, what it published, and what it covers.
     const { site, camera } = this.state;
     const covered = Object.fromEntries([...this.#covered].map(([topic, offset]) => [topic, String(offset)]));
@@ -99,7 +125,8 @@ export class Lane {
     this.#sent = [];
     this.#dirty = false;
     await Promise.all(sent);
-    await this.#producer.send('processor-state.v1', { key: this.#key, value });
+    const message = { key: this.#key, headers: rankHeaders(covered, term), value };
+    await producer.send('processor-state.v1', message, tenure.over);
     for (const delivery of deliveries) delivery.ack();
   }
 

@@ -113,7 +113,7 @@ function mortal(bus: Bus, lastStep: number): { bus: Bus; isDead: () => boolean }
             }),
           options,
         ),
-      table: (topic) => bus.table(topic),
+      table: (...args) => bus.table(...args),
       tail: (topic, from, options) => bus.tail(topic, from, options),
       read: (topic, partition, offset) => bus.read(topic, partition, offset),
       partitions: (topic) => bus.partitions(topic),

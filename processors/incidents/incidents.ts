@@ -1,5 +1,5 @@
 import { partitionOf } from '../../runtime/bus/murmur2.ts';
-import type { Bus, Consumer, Delivery, Producer, TopicPartition } from '../../runtime/bus/types.ts';
+import type { Bus, Consumer, Delivery, Producer, Tenure, TopicPartition } from '../../runtime/bus/types.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { asError } from '../../runtime/errors.ts';
 import type { Component } from '../../runtime/lifecycle.ts';
@@ -11,7 +11,7 @@ import type { Incident, Tracks } from '../../runtime/messages/types.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { fromTimestamp } from '../../runtime/time.ts';
 import { noTracer, type Tracer } from '../../runtime/tracing.ts';
-import { lastReadable } from '../last_readable.ts';
+import { restoreStates } from '../snapshots.ts';
 import { Configuration } from './configuration.ts';
 import { IncidentCounts } from './counts.ts';
 import { apply, type CameraRules, DEFAULT_LOST_S, openIncidents, reconcile } from './engine.ts';
@@ -48,6 +48,8 @@ export class IncidentsProcessor implements Component {
   readonly #options: IncidentsOptions;
   /** By `site/camera`. */
   readonly #lanes = new Map<string, Lane>();
+  /** By partition. */
+  readonly #tenures = new Map<number, Tenure>();
   readonly #counts: IncidentCounts;
   #running: { configuration: Configuration; producer: Producer; consumer: Consumer; stop: AbortController } | undefined;
   #failed = false;
@@ -63,7 +65,7 @@ export class IncidentsProcessor implements Component {
     const producer = bus.producer();
     const configuration = new Configuration(bus, log, this.#options.lostS ?? DEFAULT_LOST_S);
     const consumer = bus.consumer(PROCESSOR, ['tracks.v1'], (delivery) => this.#handle(delivery), {
-      onAssigned: (partitions) => this.#restore(partitions),
+      onAssigned: (partitions, tenure) => this.#restore(partitions, tenure),
       onRevoked: (partitions) => this.#release(partitions),
       onError: (error) => this.#fail(error),
     });
@@ -108,6 +110,7 @@ export class IncidentsProcessor implements Component {
       return delivery.ack();
     }
     const lane = this.#laneOf(record, delivery.partition, running.producer, config);
+    if (!lane) return;
     if (delivery.offset <= lane.covered) return delivery.ack();
     const trace = tracer.follow(delivery.headers);
     const { incidents, coverage, dropped } = apply(lane.state, record, config);
@@ -126,11 +129,13 @@ export class IncidentsProcessor implements Component {
     }
   }
 
-  #laneOf({ site, camera }: Tracks, partition: number, producer: Producer, { rules }: CameraRules): Lane {
+  /** Undefined: the partition is let go of already. */
+  #laneOf({ site, camera }: Tracks, partition: number, producer: Producer, { rules }: CameraRules): Lane | undefined {
     const key = cameraKey(site, camera);
+    const tenure = this.#tenures.get(partition);
     let lane = this.#lanes.get(key);
-    if (!lane) {
-      lane = new Lane(producer, partition, newCameraState(site, camera), -1);
+    if (!lane && tenure) {
+      lane = new Lane({ producer, partition, tenure, term: 1 }, newCameraState(site, camera), -1);
       this.#lanes.set(key, lane);
       this.#counts.begin(camera, rules);
     }
@@ -138,28 +143,19 @@ export class IncidentsProcessor implements Component {
   }
 
   /** States of the cameras in these partitions, and what they had decided and perhaps not published. */
-  async #restore(partitions: TopicPartition[]): Promise<void> {
+  async #restore(partitions: TopicPartition[], tenure: Tenure): Promise<void> {
     const running = this.#running;
     if (!running) return;
     const mine = new Set(partitions.map(({ partition }) => partition));
+    for (const partition of mine) this.#tenures.set(partition, tenure);
+    const { producer } = running;
     const partitionCount = await this.#deps.bus.partitions(TOPICS.tracks.name);
-    const table = this.#deps.bus.table('processor-state.v1');
-    await table.start();
-    const spoiled = new Set<string>();
-    const restore = (key: string, state: ReturnType<typeof readState>): void => {
-      const camera = key.slice(PROCESSOR.length + 1);
-      const partition = partitionOf(camera, partitionCount);
-      if (!key.startsWith(`${PROCESSOR}/`) || !mine.has(partition)) return;
-      if (state) this.#lanes.set(camera, new Lane(running.producer, partition, state.state, state.covered));
-      else spoiled.add(key);
-    };
-    for (const [key, message] of table.entries()) restore(key, readState(message));
-    await table.stop();
-    const before = await lastReadable(this.#deps.bus, spoiled, readState);
-    for (const key of spoiled) {
-      restore(key, before.get(key));
-      const outcome = before.has(key) ? 'the one before it is taken' : 'the camera starts afresh';
-      this.#deps.log.error({ key }, `state that this version cannot read: ${outcome}`);
+    const isMine = (camera: string) => mine.has(partitionOf(camera, partitionCount));
+    for (const [camera, { state, term, outdone }] of await restoreStates(this.#deps, PROCESSOR, isMine, readState)) {
+      const deps = { producer, partition: partitionOf(camera, partitionCount), tenure, term };
+      const lane = new Lane(deps, state.state, state.covered);
+      if (outdone) lane.rewrite();
+      this.#lanes.set(camera, lane);
     }
     await this.#reconcileAll();
     await this.#commitAll();
@@ -170,6 +166,7 @@ export class IncidentsProcessor implements Component {
     const leaving = [...this.#lanes].filter(([, lane]) => lost.has(lane.partition));
     await Promise.all(leaving.map(([, lane]) => lane.commit()));
     for (const [key] of leaving) this.#lanes.delete(key);
+    for (const partition of lost) this.#tenures.delete(partition);
     this.#gauge();
   }
 

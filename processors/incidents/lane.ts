@@ -1,9 +1,10 @@
-import type { Delivery, Message, Producer } from '../../runtime/bus/types.ts';
+import type { Delivery, Message, Producer, Tenure } from '../../runtime/bus/types.ts';
 import { encodeJson } from '../../runtime/messages/codec.ts';
 import { parseMessage } from '../../runtime/messages/schemas.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
 import type { Coverage, Incident, ProcessorState } from '../../runtime/messages/types.ts';
 import type { Headers } from '../../runtime/tracing.ts';
+import { rankHeaders } from '../snapshots.ts';
 import { type CameraState, STATE_VERSION } from './state.ts';
 import type { TransitionTraces } from './traced.ts';
 
@@ -26,6 +27,15 @@ export function readState(message: Message): { state: CameraState; covered: numb
   return state?.v === STATE_VERSION && Number.isSafeInteger(covered) ? { state, covered } : undefined;
 }
 
+export interface LaneDeps {
+  readonly producer: Producer;
+  readonly partition: number;
+  /** Of the partition: the lane writes nothing that may be another's to write. */
+  readonly tenure: Tenure;
+  /** How many owners the camera's state had, with this one. */
+  readonly term: number;
+}
+
 /**
  * One camera's state and what of it is not durable yet. What goes out is in a durable snapshot before:
  * first coverage, then the snapshot with the transitions decided, then the transitions, then the
@@ -34,7 +44,7 @@ export function readState(message: Message): { state: CameraState; covered: numb
 export class Lane {
   readonly partition: number;
   readonly state: CameraState;
-  readonly #producer: Producer;
+  readonly #deps: LaneDeps;
   #covered: number;
   #configHash = '';
   #deliveries: Delivery[] = [];
@@ -45,9 +55,9 @@ export class Lane {
   /** Of transitions in the outbox; not in the snapshot: after a crash they go out without. */
   #links: Map<Incident, Headers> | undefined;
 
-  constructor(producer: Producer, partition: number, state: CameraState, covered: number) {
-    this.#producer = producer;
-    this.partition = partition;
+  constructor(deps: LaneDeps, state: CameraState, covered: number) {
+    this.#deps = deps;
+    this.partition = deps.partition;
     this.state = state;
     this.#covered = covered;
   }
@@ -80,19 +90,32 @@ export class Lane {
     this.#dirty = true;
   }
 
+  /** The snapshot that it was restored from is to be written anew. */
+  rewrite(): void {
+    this.#dirty = true;
+  }
+
   /** Goes out at once; its failure shows at the next commit. */
   publishCoverage(coverage: readonly Coverage[]): void {
     const key = cameraKey(this.state.site, this.state.camera);
     for (const value of coverage) {
-      const sent = this.#producer.send('coverage.v1', { key, value: encodeJson(value) });
+      const sent = this.#deps.producer.send('coverage.v1', { key, value: encodeJson(value) });
       sent.catch(() => undefined);
       this.#coverage.push(sent);
     }
   }
 
-  /** Makes everything so far durable, published and acknowledged. One after the other. */
+  /**
+   * Makes everything so far durable, published and acknowledged. One after the other. Nothing of it while the
+   * partition may be another's, who begins at the snapshot before.
+   */
   commit(): Promise<void> {
-    const turn = this.#committing.then(() => this.#commit());
+    const { tenure } = this.#deps;
+    const turn = this.#committing
+      .then(() => this.#commit())
+      .catch((error: unknown) => {
+        if (!tenure.over.aborted) throw error;
+      });
     this.#committing = turn.catch(() => undefined);
     return turn;
   }
@@ -101,33 +124,34 @@ export class Lane {
   async remove(): Promise<void> {
     await this.commit();
     this.#removed = true;
-    await this.#producer.send('processor-state.v1', { key: this.#key, value: null });
+    const { producer, tenure } = this.#deps;
+    // Else whoever has it then finds it in the topic, and removes it.
+    if (tenure.isSure) await producer.send('processor-state.v1', { key: this.#key, value: null });
   }
 
   async #commit(): Promise<void> {
+    const { producer, tenure, term } = this.#deps;
+    if (!tenure.isSure) return;
     // The snapshot says up to where coverage went out, so that must be true when it is read again.
     while (this.#coverage.length > 0) await Promise.all(this.#coverage.splice(0));
-    if ((!this.#dirty && this.state.outbox.length === 0) || this.#removed) return;
+    if ((!this.#dirty && this.state.outbox.length === 0) || this.#removed || !tenure.isSure) return;
     const deliveries = this.#deliveries;
     const count = this.state.outbox.length;
     this.#deliveries = [];
     this.#dirty = false;
     const { site, camera } = this.state;
+    const covered = { 'tracks.v1': String(this.#covered) };
     const snapshot: ProcessorState = {
-      processor: PROCESSOR,
-      site,
-      camera,
-      configHash: this.#configHash,
-      covered: { 'tracks.v1': String(this.#covered) },
-      state: this.state,
+      ...{ processor: PROCESSOR, site, camera, configHash: this.#configHash, covered, state: this.state },
     };
     const outbox = this.state.outbox.slice(0, count);
-    await this.#producer.send('processor-state.v1', { key: this.#key, value: encodeJson(snapshot) });
+    const message = { key: this.#key, headers: rankHeaders(covered, term), value: encodeJson(snapshot) };
+    await producer.send('processor-state.v1', message, tenure.over);
     const key = cameraKey(site, camera);
     await Promise.all(
       outbox.map((incident) => {
         const headers = this.#links?.get(incident);
-        return this.#producer.send('incidents.v1', { key, headers, value: encodeJson(incident) });
+        return producer.send('incidents.v1', { key, headers, value: encodeJson(incident) }, tenure.over);
       }),
     );
     for (const incident of outbox) this.#links?.delete(incident);

@@ -29,8 +29,11 @@ export interface Position {
 }
 
 export interface Producer {
-  /** Resolves when the bus has it durably (frames: in memory). Calls for one key keep their order. */
-  send(topic: string, message: OutgoingMessage): Promise<Position>;
+  /**
+   * Resolves when the bus has it durably (frames: in memory). Calls for one key keep their order.
+   * @param signal ends the call: what was not yet on its way is not sent, of the rest nobody knows.
+   */
+  send(topic: string, message: OutgoingMessage, signal?: AbortSignal): Promise<Position>;
   close(): Promise<void>;
 }
 
@@ -55,6 +58,14 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
+/** A member's hold on the partitions that it was assigned. Who writes what only their owner may write asks it before. */
+export interface Tenure {
+  /** Aborts when the group has gone on without this member, before `onRevoked`, and when the consumer has ended. */
+  readonly over: AbortSignal;
+  /** False also while the group was not heard of for so long that it may have gone on without this member. */
+  readonly isSure: boolean;
+}
+
 export interface ConsumerOptions {
   /** Where a group without a committed offset begins. Default `earliest`. */
   from?: 'earliest' | 'latest';
@@ -67,8 +78,11 @@ export interface ConsumerOptions {
   skipOlderMs?: number;
   onSkipped?: (from: TopicPartition, records: number) => void;
   /** Awaited before the first delivery of these partitions: the place to restore state. */
-  onAssigned?: (partitions: TopicPartition[]) => void | Promise<void>;
-  /** Awaited before they are given to another member, within the bus's rebalance limit. */
+  onAssigned?: (partitions: TopicPartition[], tenure: Tenure) => void | Promise<void>;
+  /**
+   * Awaited before they are given to another member, within the bus's rebalance limit. Called also when they are
+   * another's already: then the tenure is over, and the new owner may have begun.
+   */
   onRevoked?: (partitions: TopicPartition[]) => void | Promise<void>;
   /** The consumer stopped by itself: handler failed, connection lost for good. */
   onError?: (error: Error) => void;
@@ -111,6 +125,11 @@ export interface Table {
   onChange(listener: (message: Message) => void): () => void;
 }
 
+export interface TableOptions {
+  /** Whether a later record takes the place of the one that is held of its key. Default: always. */
+  replaces?: (later: Message, held: Message) => boolean;
+}
+
 export interface TailOptions {
   signal?: AbortSignal;
   /** Only messages of this key. */
@@ -125,7 +144,7 @@ export type TailFrom = 'latest' | 'earliest' | { time: number };
 export interface Bus {
   producer(): Producer;
   consumer(group: string, topics: readonly string[], handler: Handler, options?: ConsumerOptions): Consumer;
-  table(topic: string): Table;
+  table(topic: string, options?: TableOptions): Table;
   /** Without a group; nobody's offsets move. A reader that falls behind is held back, nothing is dropped. */
   tail(topic: string, from: TailFrom, options?: TailOptions): AsyncIterable<Message>;
   /** One message again, while it is retained. */

@@ -111,7 +111,7 @@ export class Mortality {
 
   bus(bus: Bus): Bus {
     return {
-      table: (topic) => bus.table(topic),
+      table: (...args) => bus.table(...args),
       tail: (topic, from, options) => bus.tail(topic, from, options),
       read: (topic, partition, offset) => bus.read(topic, partition, offset),
       partitions: (topic) => bus.partitions(topic),

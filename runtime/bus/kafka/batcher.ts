@@ -23,6 +23,8 @@ interface Waiting {
   readonly settled: PromiseWithResolvers<Position>;
   /** Not repeated after that, performance.now(). */
   readonly deadline: number;
+  /** Whoever sent it takes it back when this aborts. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /** One partition: what waits, and what was sent and not yet answered. */
@@ -71,9 +73,13 @@ export class Batcher {
     return this.#inFlight;
   }
 
-  /** @param topic as the cluster calls it. */
-  async send(topic: string, { key, headers, value }: SentRecord): Promise<Position> {
+  /**
+   * @param topic as the cluster calls it.
+   * @param signal takes it back, if it is not on its way; the call ends in any case.
+   */
+  async send(topic: string, { key, headers, value }: SentRecord, signal?: AbortSignal): Promise<Position> {
     await this.#known(topic);
+    if (signal?.aborted) throw takenBack(topic);
     const partition = partitionOf(key, this.#cluster.knownPartitions(topic) ?? 1);
     const record: ProduceRecord = {
       key,
@@ -83,12 +89,20 @@ export class Batcher {
     const settled = Promise.withResolvers<Position>();
     const lane = this.#lane(topic, partition);
     const deadline = performance.now() + this.#deadlineMs(topic);
-    lane.waiting.push({ record, bytes: bytesOf(record), settled, deadline });
+    const waiting: Waiting = { record, bytes: bytesOf(record), settled, deadline, signal };
+    lane.waiting.push(waiting);
     this.#inFlight += 1;
     this.#schedule();
+    const takeBack = (): void => {
+      const at = lane.waiting.indexOf(waiting);
+      if (at >= 0) lane.waiting.splice(at, 1);
+      settled.reject(takenBack(topic));
+    };
+    signal?.addEventListener('abort', takeBack);
     try {
       return await settled.promise;
     } finally {
+      signal?.removeEventListener('abort', takeBack);
       this.#inFlight -= 1;
     }
   }
@@ -234,7 +248,7 @@ export class Batcher {
     this.#identity = undefined;
     for (const lane of this.#lanes.values()) {
       lane.sequence = 0;
-      if (lane.batch) lane.waiting.unshift(...lane.batch.records);
+      if (lane.batch) lane.waiting.unshift(...lane.batch.records.filter(({ signal }) => !signal?.aborted));
       lane.batch = undefined;
     }
   }
@@ -276,6 +290,10 @@ export class Batcher {
       for (const { settled } of records) settled.reject(error);
     }
   }
+}
+
+function takenBack(topic: string): BanksmanError {
+  return new BanksmanError('BUS_UNREACHABLE', { where: topic, message: 'taken back before it was answered' });
 }
 
 function isIdle({ waiting, batch }: Lane): boolean {

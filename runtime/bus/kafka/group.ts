@@ -55,7 +55,8 @@ export class GroupMember implements Membership {
   #running: Promise<void> = Promise.resolve();
   /** Of the running loop: join again now. */
   #rejoin = new AbortController();
-  #heardAt = 0;
+  /** Until then nobody else can have been given what this member has, performance.now(). */
+  #sureUntil = Number.NEGATIVE_INFINITY;
 
   /** @param purpose names its own connection: a join is answered only when all have joined. */
   constructor(cluster: Cluster, spec: MemberSpec, events: MemberEvents, purpose: string, born: number) {
@@ -71,6 +72,11 @@ export class GroupMember implements Membership {
 
   get ready(): Promise<void> {
     return this.#ready.promise;
+  }
+
+  /** False where this member was not heard of for a session: the group may have gone on without it. */
+  get isSure(): boolean {
+    return performance.now() < this.#sureUntil;
   }
 
   start(): this {
@@ -138,7 +144,7 @@ export class GroupMember implements Membership {
       } catch (error) {
         if (this.#gone) return;
         this.#coordinator.forget();
-        if (this.#owned.size > 0 && performance.now() - this.#heardAt > this.#sessionMs) await this.#lose();
+        if (this.#owned.size > 0 && !this.isSure) await this.#lose();
         try {
           await this.#cluster.setback(error, backoff, this.#left.signal);
         } catch (permanent) {
@@ -157,7 +163,11 @@ export class GroupMember implements Membership {
     const { topics } = this.#spec;
     await this.#checkAlike(topics);
     const link = await this.#coordinator.link(this.#purpose);
-    const joined = await link.join({
+    // Who is waited for while the group is shared out is not taken for dead.
+    const { isSure } = this;
+    const sureBefore = this.#sureUntil;
+    if (isSure) this.#sureUntil = performance.now() + REBALANCE_MS;
+    const joining = link.join({
       group: this.#spec.group,
       memberId: this.#memberId,
       sessionMs: this.#sessionMs,
@@ -169,6 +179,9 @@ export class GroupMember implements Membership {
         generation: this.#generation,
         born: this.#born,
       }),
+    });
+    const joined = await joining.finally(() => {
+      this.#sureUntil = sureBefore;
     });
     if (joined.errorCode === CODE.memberIdRequired) {
       this.#memberId = joined.memberId;
@@ -182,7 +195,7 @@ export class GroupMember implements Membership {
     this.#coordinator.check(joined.errorCode, this.#spec.group);
     this.#memberId = joined.memberId;
     this.#generation = joined.generation;
-    this.#heardAt = performance.now();
+    this.#heard();
     const shares = joined.leader === joined.memberId ? await this.#shareOut(joined) : [];
     const synced = await link.sync(this.#identity, PROTOCOL, shares);
     if (synced.errorCode === CODE.rebalanceInProgress) return false;
@@ -191,7 +204,7 @@ export class GroupMember implements Membership {
       return false;
     }
     this.#coordinator.check(synced.errorCode, this.#spec.group);
-    this.#heardAt = performance.now();
+    this.#heard();
     return this.#take(link, decodeAssignment(synced.assignment));
   }
 
@@ -237,13 +250,10 @@ export class GroupMember implements Membership {
       // Heard of meanwhile: letting go may take longer than a session.
       const beating = new AbortController();
       const beats = this.#keepAlive(link, beating.signal);
-      try {
-        await this.#events.revoke(revoked);
-      } finally {
-        beating.abort();
-        await beats;
-      }
+      await this.#events.revoke(revoked);
+      beating.abort();
       for (const { topic, partition } of revoked) this.#owned.delete(partitionId(topic, partition));
+      if ((await beats) === 'fenced') await this.#lose();
       return false;
     }
     if (complete) this.#ready.resolve();
@@ -277,7 +287,7 @@ export class GroupMember implements Membership {
       const link = await this.#coordinator.link(this.#purpose);
       const errorCode = await link.heartbeat(this.#identity);
       if (errorCode === CODE.none) {
-        this.#heardAt = performance.now();
+        this.#heard();
         continue;
       }
       if (errorCode === CODE.rebalanceInProgress) return;
@@ -291,12 +301,23 @@ export class GroupMember implements Membership {
     }
   }
 
-  async #keepAlive(link: KafkaLink, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+  /** @returns whether the group has gone on without this member meanwhile, told as soon as it was known. */
+  async #keepAlive(link: KafkaLink, signal: AbortSignal): Promise<'kept' | 'fenced'> {
+    for (;;) {
       await sleep(HEARTBEAT_MS, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted) return;
-      await link.heartbeat(this.#identity).catch(() => undefined);
+      if (signal.aborted) return 'kept';
+      const errorCode = await link.heartbeat(this.#identity).catch(() => undefined);
+      if (errorCode === CODE.none || errorCode === CODE.rebalanceInProgress) this.#heard();
+      if (errorCode === CODE.unknownMember || errorCode === CODE.illegalGeneration) {
+        if (errorCode === CODE.unknownMember) this.#memberId = '';
+        this.#events.fenced?.();
+        return 'fenced';
+      }
     }
+  }
+
+  #heard(): void {
+    this.#sureUntil = performance.now() + this.#sessionMs;
   }
 
   /** The group goes on without this member: what it had may be another's already, nothing more is committed. */
@@ -304,6 +325,8 @@ export class GroupMember implements Membership {
     this.#generation = -1;
     const lost = [...this.#owned.values()];
     this.#owned.clear();
-    if (lost.length > 0) await this.#events.revoke(lost);
+    if (lost.length === 0) return;
+    this.#events.fenced?.();
+    await this.#events.revoke(lost);
   }
 }

@@ -40,8 +40,8 @@ export class KafkaSession implements Session {
     this.#fetcher = new Fetcher(cluster);
   }
 
-  async send(topic: string, record: SentRecord): Promise<Position> {
-    return this.#batcher.send(this.#there(topic), record);
+  async send(topic: string, record: SentRecord, signal?: AbortSignal): Promise<Position> {
+    return this.#batcher.send(this.#there(topic), record, signal);
   }
 
   async fetch(request: FetchRequest, signal?: AbortSignal): Promise<Batch> {
@@ -88,6 +88,7 @@ export class KafkaSession implements Session {
     const own: MemberEvents = {
       assign: (partitions) => events.assign(partitions.map((each) => ({ ...each, topic: this.#here(each.topic) }))),
       revoke: (partitions) => events.revoke(partitions.map((each) => ({ ...each, topic: this.#here(each.topic) }))),
+      fenced: () => events.fenced?.(),
       lost: (error) => events.lost?.(error),
     };
     const topics = spec.topics.map((topic) => topicSpec(topic) && this.#cluster.options.prefix + topic);
@@ -105,6 +106,9 @@ export class KafkaSession implements Session {
     this.#members.add(member.start());
     return {
       ready: member.ready,
+      get isSure() {
+        return member.isSure;
+      },
       commit: (positions: readonly PartitionPosition[]) =>
         member.commit(positions.map((each) => ({ ...each, topic: this.#there(each.topic) }))),
       leave: async () => {

@@ -9,6 +9,7 @@ import type {
   Position,
   Producer,
   Table,
+  TableOptions,
   TailFrom,
   TailOptions,
 } from '../types.ts';
@@ -32,9 +33,9 @@ export class SessionBus implements Bus {
   producer(): Producer {
     const unsettled = new Set<Promise<unknown>>();
     return {
-      send: (topic: string, message: OutgoingMessage): Promise<Position> => {
+      send: (topic: string, message: OutgoingMessage, signal?: AbortSignal): Promise<Position> => {
         const { key, headers, value } = message;
-        const sent = this.#session.send(topic, { key, headers, value });
+        const sent = this.#session.send(topic, { key, headers, value }, signal);
         unsettled.add(sent);
         const settled = (): boolean => unsettled.delete(sent);
         sent.then(settled, settled);
@@ -54,8 +55,8 @@ export class SessionBus implements Bus {
     return consumer;
   }
 
-  table(topic: string): Table {
-    const table = new SessionTable(this.#session, topic, () => this.#tables.delete(table));
+  table(topic: string, options: TableOptions = {}): Table {
+    const table = new SessionTable(this.#session, topic, options, () => this.#tables.delete(table));
     this.#tables.add(table);
     return table;
   }

@@ -3,6 +3,7 @@ import { partitionId } from '../assignment.ts';
 import type { Consumer, ConsumerOptions, Handler, Lag, TopicPartition } from '../types.ts';
 import { PartitionFeed } from './partition_feed.ts';
 import type { Membership, PartitionPosition, Session } from './session.ts';
+import { MemberTenure } from './tenure.ts';
 
 /** Acknowledgements are gathered this long before the group's offset is moved. */
 const COMMIT_MS = 50;
@@ -22,6 +23,7 @@ export class SessionConsumer implements Consumer {
   readonly #onEnded: () => void;
   readonly #feeds = new Map<string, PartitionFeed>();
   #membership: Membership | undefined;
+  #tenure = this.#newTenure();
   /** Assignments and revocations one after another, because user code is awaited in both. */
   #changes: Promise<void> = Promise.resolve();
   #ending: Promise<void> | undefined;
@@ -47,6 +49,10 @@ export class SessionConsumer implements Consumer {
       {
         assign: (partitions) => this.#assign(partitions),
         revoke: (partitions) => this.#revoke(partitions),
+        fenced: () => {
+          this.#tenure.end();
+          this.#tenure = this.#newTenure();
+        },
         lost: (error) => {
           // Before it has begun `start` tells.
           if (!this.#started) this.#unprepared ??= error;
@@ -81,8 +87,13 @@ export class SessionConsumer implements Consumer {
       .map(({ topic, partition, committed, end, lag }) => ({ topic, partition, committed, end, lag }));
   }
 
+  #newTenure(): MemberTenure {
+    return new MemberTenure(() => this.#membership?.isSure ?? true);
+  }
+
   #assign(partitions: PartitionPosition[]): void {
     const { handler, options } = this.#spec;
+    const tenure = this.#tenure;
     const feeds = partitions.map(
       (start) =>
         new PartitionFeed(start, {
@@ -99,7 +110,8 @@ export class SessionConsumer implements Consumer {
     for (const feed of feeds) this.#feeds.set(partitionId(feed.topic, feed.partition), feed);
     this.#change(async () => {
       if (this.#ending) return;
-      await options.onAssigned?.(partitions.map(({ topic, partition }) => ({ topic, partition })));
+      const assigned = partitions.map(({ topic, partition }) => ({ topic, partition }));
+      await options.onAssigned?.(assigned, tenure);
       if (this.#ending) return;
       for (const feed of feeds) feed.start();
     });
@@ -195,6 +207,7 @@ export class SessionConsumer implements Consumer {
       // A bus that is gone, or has no room, delivers again: at least once. Other mistakes are the caller's.
       if (!(error instanceof BanksmanError)) throw error;
     } finally {
+      this.#tenure.end();
       await this.#membership?.leave().catch(() => undefined);
       this.#onEnded();
     }

@@ -6,7 +6,8 @@ import type { Lag, Message, Position, TopicPartition } from '../types.ts';
  * Readers pull, so that nobody ever sends more than was asked for.
  */
 export interface Session {
-  send(topic: string, record: SentRecord): Promise<Position>;
+  /** @param signal a bus that holds back what it cannot send drops it when this aborts. */
+  send(topic: string, record: SentRecord, signal?: AbortSignal): Promise<Position>;
   /** With `wait` it answers when there is something, or empty when `signal` aborts. */
   fetch(request: FetchRequest, signal?: AbortSignal): Promise<Batch>;
   bounds(topic: string, time?: number): Promise<Bounds[]>;
@@ -66,6 +67,8 @@ export interface MemberEvents {
   assign(partitions: PartitionPosition[]): void;
   /** They go to another member when the promise settles, or after the rebalance limit. */
   revoke(partitions: TopicPartition[]): Promise<void>;
+  /** The group has gone on without this member, or may have: all that it has is another's. `revoke` follows. */
+  fenced?(): void;
   /** Its membership ended for good, by no wish of its own. */
   lost?(error: Error): void;
 }
@@ -73,6 +76,8 @@ export interface MemberEvents {
 export interface Membership {
   /** Resolves when this member has been given its share. */
   readonly ready: Promise<void>;
+  /** False while the group may have gone on without this member. Absent: a bus that tells at once. */
+  readonly isSure?: boolean;
   /** Resolves when durable. Of partitions that are no longer this member's nothing is taken. */
   commit(positions: readonly PartitionPosition[]): Promise<void>;
   leave(): Promise<void>;

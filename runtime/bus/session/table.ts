@@ -1,5 +1,5 @@
 import { BanksmanError } from '../../errors.ts';
-import type { Message, Table } from '../types.ts';
+import type { Message, Table, TableOptions } from '../types.ts';
 import { type Session, toMessage } from './session.ts';
 
 const FETCH_BYTES = 1024 * 1024;
@@ -14,6 +14,7 @@ interface Waiter {
 export class SessionTable implements Table {
   readonly #session: Session;
   readonly #topic: string;
+  readonly #options: TableOptions;
   readonly #onEnded: () => void;
   readonly #entries = new Map<string, Message>();
   readonly #listeners = new Set<(message: Message) => void>();
@@ -26,7 +27,8 @@ export class SessionTable implements Table {
   #ended: BanksmanError | undefined;
   #started = false;
 
-  constructor(session: Session, topic: string, onEnded: () => void) {
+  constructor(session: Session, topic: string, options: TableOptions, onEnded: () => void) {
+    this.#options = options;
     this.#onEnded = onEnded;
     this.#session = session;
     this.#topic = topic;
@@ -127,8 +129,12 @@ export class SessionTable implements Table {
 
   #apply(message: Message): void {
     if (message.value === null) this.#entries.delete(message.key);
-    // A copy, because the value is a part of a larger buffer that would stay as long as the entry.
-    else this.#entries.set(message.key, { ...message, value: Buffer.from(message.value) });
+    else {
+      const held = this.#entries.get(message.key);
+      if (held && this.#options.replaces?.(message, held) === false) return;
+      // A copy, because the value is a part of a larger buffer that would stay as long as the entry.
+      this.#entries.set(message.key, { ...message, value: Buffer.from(message.value) });
+    }
     if (this.#started) for (const listener of this.#listeners) listener(message);
   }
 }
