@@ -96,4 +96,19 @@ describe('a member of a group', () => {
     await until('it to have it anew', () => tenures.length === 2);
     expect(tenures[1]?.isSure).toBe(true);
   });
+
+  it('leaves though it is asked to let go at the same moment', async () => {
+    const cluster = new StandInCluster();
+    const letGo = Promise.withResolvers<void>();
+    const { consumer, released, tenures } = await member(cluster, () => letGo.promise);
+    const stopping = consumer.stop();
+    cluster.assignment = NOTHING;
+    const joins = cluster.joins;
+    cluster.heartbeat = () => CODE.rebalanceInProgress;
+    await until('it to have joined again', () => cluster.joins > joins);
+    letGo.resolve();
+    await stopping;
+    expect(released).toEqual([false]);
+    expect(tenures[0]?.isSure).toBe(false);
+  });
 });

@@ -250,7 +250,7 @@ export class GroupMember implements Membership {
       // Heard of meanwhile: letting go may take longer than a session.
       const beating = new AbortController();
       const beats = this.#keepAlive(link, beating.signal);
-      await this.#events.revoke(revoked);
+      await this.#untilLeft(this.#events.revoke(revoked));
       beating.abort();
       for (const { topic, partition } of revoked) this.#owned.delete(partitionId(topic, partition));
       if ((await beats) === 'fenced') await this.#lose();
@@ -320,6 +320,16 @@ export class GroupMember implements Membership {
     this.#sureUntil = performance.now() + this.#sessionMs;
   }
 
+  /** Whoever leaves lets go of everything himself, and waits here for nobody who waits for that. */
+  async #untilLeft(lettingGo: Promise<void>): Promise<void> {
+    const { signal } = this.#left;
+    const left = Promise.withResolvers<void>();
+    const leave = (): void => left.resolve();
+    signal.addEventListener('abort', leave);
+    if (signal.aborted) leave();
+    await Promise.race([lettingGo, left.promise]).finally(() => signal.removeEventListener('abort', leave));
+  }
+
   /** The group goes on without this member: what it had may be another's already, nothing more is committed. */
   async #lose(): Promise<void> {
     this.#generation = -1;
@@ -327,6 +337,6 @@ export class GroupMember implements Membership {
     this.#owned.clear();
     if (lost.length === 0) return;
     this.#events.fenced?.();
-    await this.#events.revoke(lost);
+    await this.#untilLeft(this.#events.revoke(lost));
   }
 }
