@@ -94,6 +94,9 @@ async function confirmed(count: number): Promise<boolean> {
 function tell(steps: readonly TopicStep[], nothing: string): void {
   if (steps.length === 0) write(nothing);
   for (const step of steps) write(`${step.kind === 'refuse' ? '!' : '+'} ${describeStep(step)}`);
+  // Topics that are refused for one reason are mended together.
+  const mends = new Set(steps.flatMap((step) => (step.kind === 'refuse' ? [step.mend] : [])));
+  for (const mend of mends) write(mend);
 }
 
 function write(line: string): void {

@@ -61,7 +61,9 @@ const kafka = z
           .int()
           .min(1)
           .max(1000)
-          .describe('Of every topic that cameras are spread over: as many processors can share the work.')
+          .describe(
+            'Of every topic that cameras are spread over: as many processors can share the work. Chosen once: topics that hold records get no more.',
+          )
           .default(12),
         replication: z.number().int().min(1).max(9).describe('Copies of every partition.').default(3),
         frames_max_age_s: seconds.min(10).describe('How long frames can be read again.').default(300),

@@ -152,6 +152,31 @@ describe.each(['platformatic', 'kafkajs'] as const)('with %s', { timeout: 240_00
     await bus.close();
   });
 
+  it('no topic gets more partitions once one of those that must be alike holds records', async () => {
+    const options = await prepare(client);
+    const { prefix } = options;
+    const bus = await connectKafkaBus(options);
+    const wider = wantedTopics(prefix, { ...WISHES, partitions: 4 });
+    const admin = new TopicAdmin(options);
+    const empty = await admin.plan(wider);
+    expect(new Set(empty.map(({ kind }) => kind))).toEqual(new Set(['widen']));
+    await bus.producer().send('rules.v1', { key: 'yard/on-road', value: Buffer.from('{}') });
+    const steps = await admin.plan(wider);
+    expect(steps).toEqual(
+      empty.map((step) => ({
+        kind: 'refuse',
+        topic: step.kind === 'widen' && step.topic,
+        why: expect.stringMatching(/^it has 2 partitions, not 4, and (holds records|gets no more)/),
+        mend: expect.stringContaining('bus.kafka.topics.partitions back to 2'),
+      })),
+    );
+    // Whoever is told to take what was planned changes nothing.
+    await admin.apply(steps);
+    await admin.close();
+    expect(await Promise.all(['rules.v1', 'tracks.v1'].map((topic) => bus.partitions(topic)))).toEqual([2, 2]);
+    await bus.close();
+  });
+
   it('a record that is too large is refused by name, and holds up no other', async () => {
     const options = await prepare(client);
     const bus = await connectKafkaBus(options);

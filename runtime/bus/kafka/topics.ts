@@ -20,6 +20,8 @@ const DAY_MS = 86_400_000;
 const FRAME_BYTES = 16 * 1024 * 1024;
 const RECORD_BYTES = 4 * 1024 * 1024;
 const MINUTE_MS = 60_000;
+/** Asks for the offset that the next record gets. */
+const LATEST = -1n;
 /** How long a cluster may take until a new topic has its leaders. */
 const READY_MS = 30_000;
 
@@ -43,6 +45,8 @@ export interface FoundTopic {
   readonly partitions: number;
   /** Of the partition that has the fewest. */
   readonly replication: number;
+  /** A record was ever taken, whether it is still there or not. Asked of topics that have fewer partitions than wanted. */
+  readonly used: boolean;
   /** As they hold, whether set on the topic or not. */
   readonly settings: Readonly<Record<string, string>>;
 }
@@ -52,7 +56,7 @@ export type TopicStep =
   | { readonly kind: 'widen'; readonly topic: string; readonly from: number; readonly to: number }
   | { readonly kind: 'set'; readonly topic: string; readonly name: string; readonly from: string; readonly to: string }
   /** Nobody but an operator can mend it. */
-  | { readonly kind: 'refuse'; readonly topic: string; readonly why: string };
+  | { readonly kind: 'refuse'; readonly topic: string; readonly why: string; readonly mend: string };
 
 /** Every topic of the product as a cluster must have it. */
 export function wantedTopics(prefix: string, wishes: TopicWishes): WantedTopic[] {
@@ -97,22 +101,49 @@ function settingsOf(spec: TopicSpec, wishes: TopicWishes): Record<string, string
   };
 }
 
-/** What is to be done so that the cluster has what is wanted. Pure. */
+/**
+ * What is to be done so that the cluster has what is wanted. Pure.
+ *
+ * A topic that ever took a record never gets more partitions. A camera's records would go on in another partition,
+ * whose offsets begin at 0: processors and stores, which remember how far they have read and which owner a camera
+ * had by offsets, would take what is new for old, and a compacted key would be there twice. And topics that are
+ * read together stay alike: while one cannot get more, none does.
+ */
 export function planTopics(wanted: readonly WantedTopic[], found: ReadonlyMap<string, FoundTopic>): TopicStep[] {
+  const stuck = wanted.flatMap(({ name, partitions }) => {
+    const present = found.get(name);
+    return present?.used && present.partitions < partitions ? [present.partitions] : [];
+  });
+  const most = Math.max(0, ...stuck);
+  const mendNarrow = `Set bus.kafka.topics.partitions back to ${most}. A fleet gets more only by beginning anew, on other topics: "More partitions" in deploy/README.md.`;
   return wanted.flatMap((topic): TopicStep[] => {
-    const present = found.get(topic.name);
+    const { name } = topic;
+    const present = found.get(name);
+    const isHeld = stuck.length > 0 && topic.partitions > 1;
+    if (!present && isHeld) {
+      const why = `it is missing, and is not made with ${topic.partitions} partitions while others that must have as many cannot get them`;
+      return [{ kind: 'refuse', topic: name, why, mend: mendNarrow }];
+    }
     if (!present) return [{ kind: 'create', topic }];
     const steps: TopicStep[] = [];
-    const { name } = topic;
-    if (present.partitions < topic.partitions) {
-      steps.push({ kind: 'widen', topic: name, from: present.partitions, to: topic.partitions });
-    } else if (present.partitions > topic.partitions) {
-      const why = `it has ${present.partitions} partitions, not ${topic.partitions}, and a topic never gets fewer: set bus.kafka.topics.partitions to what the widest has, or delete it`;
-      steps.push({ kind: 'refuse', topic: name, why });
+    const { partitions: from } = present;
+    if (from < topic.partitions && present.used) {
+      const why = `it has ${from} partitions, not ${topic.partitions}, and holds records: cameras would move to other partitions, where what is new would be taken for old`;
+      steps.push({ kind: 'refuse', topic: name, why, mend: mendNarrow });
+    } else if (from < topic.partitions && isHeld) {
+      const why = `it has ${from} partitions, not ${topic.partitions}, and gets no more while others that must have as many cannot`;
+      steps.push({ kind: 'refuse', topic: name, why, mend: mendNarrow });
+    } else if (from < topic.partitions) {
+      steps.push({ kind: 'widen', topic: name, from, to: topic.partitions });
+    } else if (from > topic.partitions) {
+      const why = `it has ${from} partitions, not ${topic.partitions}, and a topic never gets fewer`;
+      const mend = `Set bus.kafka.topics.partitions to ${from}, as the widest has.`;
+      steps.push({ kind: 'refuse', topic: name, why, mend });
     }
     if (present.replication < topic.replication) {
-      const why = `each record has ${copies(present.replication)}, not ${topic.replication}: give its partitions more (kafka-reassign-partitions.sh), or set bus.kafka.topics.replication to ${present.replication}`;
-      steps.push({ kind: 'refuse', topic: name, why });
+      const why = `each record has ${copies(present.replication)}, not ${topic.replication}`;
+      const mend = `Give their partitions more copies (kafka-reassign-partitions.sh), or set bus.kafka.topics.replication to ${present.replication}.`;
+      steps.push({ kind: 'refuse', topic: name, why, mend });
     }
     for (const [setting, wish] of Object.entries(topic.settings)) {
       // Of fewer copies than that nothing could be written.
@@ -182,6 +213,19 @@ export class TopicAdmin {
     return planTopics(wanted, await this.#found(wanted));
   }
 
+  /** Of these topics, those that ever took a record. */
+  async #used(topics: readonly WantedTopic[]): Promise<ReadonlySet<string>> {
+    if (topics.length === 0) return new Set();
+    const asked = topics.map(({ name, partitions }) => ({
+      name,
+      partitions: Array.from({ length: partitions }, (_, partitionIndex) => ({ partitionIndex, timestamp: LATEST })),
+    }));
+    const answers = await this.#admin.listOffsets({ topics: asked });
+    return new Set(
+      answers.filter(({ partitions }) => partitions.some(({ offset }) => offset > 0n)).map(({ name }) => name),
+    );
+  }
+
   /** Takes the steps, and waits until every new topic has its leaders. Refusals are left alone. */
   async apply(steps: readonly TopicStep[]): Promise<void> {
     await this.#call(async () => {
@@ -226,6 +270,11 @@ export class TopicAdmin {
       const { topics } = await this.#admin.metadata({ topics: names, forceUpdate: true });
       const resources = names.map((resourceName) => ({ resourceType: TOPIC_RESOURCE, resourceName }) as const);
       const described = await this.#admin.describeConfigs({ resources });
+      const narrow = wanted.flatMap((each) => {
+        const partitions = topics.get(each.name)?.partitionsCount ?? 0;
+        return names.includes(each.name) && partitions < each.partitions ? [{ ...each, partitions }] : [];
+      });
+      const used = await this.#used(narrow);
       return new Map(
         names.map((name) => {
           const topic = topics.get(name);
@@ -235,6 +284,7 @@ export class TopicAdmin {
             {
               partitions: topic?.partitionsCount ?? 0,
               replication: Math.min(...(topic?.partitions ?? []).map(({ replicas }) => replicas.length)),
+              used: used.has(name),
               settings: Object.fromEntries(configs.map((config) => [config.name, config.value ?? ''])),
             },
           ];
