@@ -24,6 +24,11 @@ const RARE = {
 const OTHERS = {
   'banksman_build_info{role="sink",version="1"}': '1x30',
   'banksman_access_units_total{camera="gate"}': '0+100x30',
+  'banksman_access_units_damaged_total{camera="gate"}': '0+50x30',
+  'banksman_store_errors_total{store="state",reason="REDIS_UNREACHABLE"}': '0+60x30',
+  'banksman_certificate_end_timestamp_seconds{certificate="console"}': '5400x30',
+  'banksman_evidence_spool_bytes{}': '40x30',
+  'banksman_evidence_spool_max_bytes{}': '80x30',
 };
 
 /** What is shown in the last of these minutes, by query. */
@@ -45,6 +50,11 @@ const SHOWN: Readonly<Record<string, { labels: string; value: number }>> = {
   'fleet / Restarts of camera processes / A': { labels: '{camera="gate"}', value: 1 },
   'camera / Sessions that ended, by reason / A': { labels: '{reason="RTSP_ENDED"}', value: 1 },
   'camera / Sessions that ended, by reason / B': { labels: '{}', value: 1 },
+  // Not rare, but not to be had on a running site of a test.
+  'fleet / Damaged pictures, worst first / A': { labels: '{camera="gate"}', value: 0.5 },
+  'pipeline / Errors of stores / A': { labels: '{store="state",reason="REDIS_UNREACHABLE"}', value: 1 },
+  'pipeline / First certificate ends in / A': { labels: '{}', value: 3_600 },
+  'pipeline / Spool of evidence / A': { labels: '{}', value: 0.5 },
   'safety / Acknowledged within, median of 7 days / A': { labels: '{}', value: 45 },
   'safety / Time to acknowledge / A': { labels: '{}', value: 45 },
   'safety / Time to acknowledge / B': { labels: '{}', value: 57 },

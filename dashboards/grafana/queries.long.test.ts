@@ -3,18 +3,21 @@
  * where data is due there is some.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cameraKey } from '../../runtime/messages/topics.ts';
 import { type RtspServer, startRtspServer } from '../../simulator/rtsp/server.ts';
 import { HAS_TEST_DATA, VTEST } from '../../test/data.ts';
 import { Prometheus } from '../../test/services/prometheus.ts';
 import { Receiver } from '../../test/system/receiver.ts';
-import { Up } from '../../test/system/up.ts';
+import { type SiteObject, Up } from '../../test/system/up.ts';
+import { BusWatch, metricSum } from '../../test/system/watch_bus.ts';
 import { until } from '../../test/wait.ts';
+import { RULES, readRules } from '../prometheus/promtool.ts';
 import { EMPTY_WHILE_QUIET, type Why } from './quiet.ts';
 import { ALL, allQueries, type BoardQuery, fill } from './testing.ts';
 
 /** How far back what is drawn over time is asked for: all that this test takes. */
 const SECONDS = 120;
-/** What the second test makes happen. Everything else that may be empty needs a failure, or a week. */
+/** What the second test makes happen. */
 const HAPPENS: readonly Why[] = [
   'no incident was opened',
   'no incident was decided by a picture',
@@ -23,6 +26,15 @@ const HAPPENS: readonly Why[] = [
   'nothing is muted',
   'every camera is watched',
   'no evidence was written, no message sent, nobody asked the console',
+];
+/** What the third one makes happen. */
+const FAILS: readonly Why[] = ['every frame was looked at', 'nothing failed'];
+/** Failures and installations that are not to be had on a running site: `first_event.test.ts` asks promtool. */
+const ELSEWHERE = [
+  'fleet / Damaged pictures, worst first / A',
+  'pipeline / Restarts / B',
+  'pipeline / Errors of stores / A',
+  'pipeline / Evidence that could not be had / A',
 ];
 
 describe.skipIf(!HAS_TEST_DATA)('queries of the boards', () => {
@@ -36,6 +48,35 @@ describe.skipIf(!HAS_TEST_DATA)('queries of the boards', () => {
   let server: RtspServer;
   let up: Up;
   let prometheus: Prometheus;
+
+  const busy = (): SiteObject => ({
+    ...quiet,
+    cameras: {
+      calm: { url: server.url('/calm') },
+      // Whoever walks through the picture crosses it.
+      yard: {
+        url: server.url('/yard'),
+        lines: {
+          middle: [
+            [0.5, 0],
+            [0.5, 1],
+          ],
+        },
+      },
+      absent: { url: 'rtsp://127.0.0.1:9/stream' },
+    },
+    rules: [
+      ...quiet.rules,
+      { id: 'across', type: 'line_crossing', line: 'middle', classes: ['person'] },
+      { id: 'lost', type: 'camera_offline', min_duration_s: 3 },
+    ],
+    alerts: {
+      webhooks: [
+        { id: 'ops', url: receiver.url },
+        { id: 'nobody', url: 'http://127.0.0.1:9/' },
+      ],
+    },
+  });
 
   beforeAll(async () => {
     server = await startRtspServer({
@@ -54,7 +95,7 @@ describe.skipIf(!HAS_TEST_DATA)('queries of the boards', () => {
     });
     await receiver.start();
     up = await Up.start({ ...quiet, cameras: { calm: { url: server.url('/calm') } } });
-    prometheus = await Prometheus.start([up.metricsHost], { site: 'test' });
+    prometheus = await Prometheus.start([up.metricsHost], { site: 'test' }, RULES);
   });
   afterAll(async () => {
     await prometheus?.stop();
@@ -113,29 +154,7 @@ describe.skipIf(!HAS_TEST_DATA)('queries of the boards', () => {
   });
 
   test('where something happens it shows', { timeout: 600_000 }, async () => {
-    await up.write({
-      ...quiet,
-      cameras: {
-        calm: { url: server.url('/calm') },
-        // Whoever walks through the picture crosses it.
-        yard: {
-          url: server.url('/yard'),
-          lines: {
-            middle: [
-              [0.5, 0],
-              [0.5, 1],
-            ],
-          },
-        },
-        absent: { url: 'rtsp://127.0.0.1:9/stream' },
-      },
-      rules: [
-        ...quiet.rules,
-        { id: 'across', type: 'line_crossing', line: 'middle', classes: ['person'] },
-        { id: 'lost', type: 'camera_offline', min_duration_s: 3 },
-      ],
-      alerts: { webhooks: [{ id: 'ops', url: receiver.url }] },
-    });
+    await up.write(busy());
     const judged = new Set<string>();
     const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
     await until(
@@ -159,6 +178,50 @@ describe.skipIf(!HAS_TEST_DATA)('queries of the boards', () => {
       queries.filter(({ key }) => due.includes(key)),
       'yard',
     );
+  });
+
+  test('where something fails it shows', { timeout: 600_000 }, async () => {
+    // Frames that came meanwhile are too old when it is back.
+    for (const name of ['camera', 'process'] as const)
+      for (const { pid } of up.roles(name)) process.kill(pid, 'SIGKILL');
+    const watch = await BusWatch.connect(up);
+    const producer = watch.bus.producer();
+    await producer.send('tracks.v1', { key: cameraKey('test', 'yard'), value: Buffer.from('<html>') });
+    await producer.close();
+    await watch.close();
+    const undecodable = async (): Promise<number> =>
+      metricSum(await up.metrics(), 'decode_errors_total', { camera: 'yard' });
+    await until(
+      'pictures that cannot be decoded',
+      async () => {
+        await server.corrupt('/yard', 30);
+        return (await undecodable()) > 0;
+      },
+      240_000,
+      3_000,
+    );
+    const due = excused(FAILS).filter((key) => !ELSEWHERE.includes(key));
+    await filled(
+      queries.filter(({ key }) => due.includes(key)),
+      'yard',
+    );
+  });
+
+  test('what compares with a week ago does, as soon as there is one', { timeout: 600_000 }, async () => {
+    const due = excused(['there was no week before']);
+    const sooner = queries
+      .filter(({ key }) => due.includes(key))
+      .map((query) => ({ ...query, expr: query.expr.replace(/\[\w+\] offset (1w|7d)/, '[30s] offset 20s') }));
+    for (const { expr } of sooner) expect(expr).toContain('offset 20s');
+    await filled(sooner, 'yard');
+  });
+
+  test('the rules have found what they keep, and none has failed', { timeout: 600_000 }, async () => {
+    const rules = await prometheus.rules();
+    expect(rules.filter(({ health }) => health !== 'ok')).toEqual([]);
+    const { recordings } = await readRules();
+    for (const { record } of recordings)
+      await until(`${record} to have data`, async () => (await prometheus.now(record)).length > 0, 240_000, 1_000);
   });
 
   const post = (path: string, body: unknown): Promise<Response> =>

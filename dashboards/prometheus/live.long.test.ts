@@ -8,7 +8,7 @@ import { HAS_TEST_DATA } from '../../test/data.ts';
 import { Prometheus } from '../../test/services/prometheus.ts';
 import { type SiteObject, Up } from '../../test/system/up.ts';
 import { until } from '../../test/wait.ts';
-import { readRules } from './promtool.ts';
+import { RULES, readRules } from './promtool.ts';
 
 /** A new camera was not watched for most of its short life. */
 const BEGINS = ['BanksmanCameraUnsteady'];
@@ -63,6 +63,28 @@ describe.skipIf(!HAS_TEST_DATA)('rules', async () => {
     });
   }
 
+  /** Until it has looked at all of them. @returns what is wrong with any, its summaries as well. */
+  async function errors(): Promise<string[]> {
+    const rules = await until('every rule to be looked at', async () => {
+      const all = await prometheus.rules();
+      return all.every(({ health }) => health !== 'unknown') && all;
+    });
+    expect(rules.map(({ name }) => name).sort()).toEqual(
+      [...alerts.map(({ alert }) => alert), ...recordings.map(({ record }) => record)].sort(),
+    );
+    return rules.flatMap(({ name, health, lastError = '', alerts: found = [] }) => [
+      ...(health === 'ok' ? [] : [`${name}: ${lastError}`]),
+      // Such as "<error expanding template …>".
+      ...found.flatMap(({ annotations }) => Object.values(annotations)).filter((text) => /<|%!/.test(text)),
+    ]);
+  }
+
+  /** What it would send of an alert, whether its time has come or not. */
+  async function summaries(alert: string): Promise<string[]> {
+    const found = (await prometheus.rules()).find(({ name }) => name === alert)?.alerts ?? [];
+    return found.map(({ annotations }) => annotations['summary'] ?? '');
+  }
+
   beforeAll(async () => {
     server = await startRtspServer({
       streams: [{ path: '/calm', source: { kind: 'pattern', width: 320, height: 180, fps: 5 } }],
@@ -73,7 +95,7 @@ describe.skipIf(!HAS_TEST_DATA)('rules', async () => {
       rules: [{ id: 'anybody', type: 'zone_entry', classes: ['person'] }],
     };
     up = await Up.start(site);
-    prometheus = await Prometheus.start([up.metricsHost], { site: 'test' });
+    prometheus = await Prometheus.start([up.metricsHost], { site: 'test' }, RULES);
   }, 300_000);
   afterAll(async () => {
     await prometheus?.stop();
@@ -83,6 +105,12 @@ describe.skipIf(!HAS_TEST_DATA)('rules', async () => {
 
   test('find nothing while all is well', { timeout: 2 * SLOW }, async () => {
     await finds([]);
+    expect(await errors()).toEqual([]);
+    const [kept] = await until('what a rule keeps', async () => {
+      const series = await prometheus.now('banksman:camera_watched:max');
+      return series.length > 0 && series;
+    });
+    expect(kept?.labels).toMatchObject({ site: 'test', camera: 'calm' });
   });
 
   test('find the camera that is not there, and the edit that was refused', { timeout: 3 * SLOW }, async () => {
@@ -91,6 +119,10 @@ describe.skipIf(!HAS_TEST_DATA)('rules', async () => {
     await finds(['BanksmanCameraDown'], (down) =>
       expect(down['BanksmanCameraDown']).toEqual([{ site: 'test', camera: 'absent' }]),
     );
+    await until('Prometheus to say so', async () => {
+      const [summary = '', ...others] = await summaries('BanksmanCameraDown');
+      return others.length === 0 && /^No session with camera absent: RTSP_\w+$/.test(summary);
+    });
     await up.write({ ...site, cameras: { calm: { url: 'http://127.0.0.1/' } } });
     await finds(['BanksmanCameraDown', 'BanksmanConfigRefused']);
     await up.write(site);
@@ -105,5 +137,6 @@ describe.skipIf(!HAS_TEST_DATA)('rules', async () => {
       // Without a count of cameras nobody knows that `camera_watched` is missing as well.
       expect(silent['BanksmanSeriesMissing']).toHaveLength(6);
     });
+    expect(await errors()).toEqual([]);
   });
 });

@@ -13,6 +13,15 @@ export interface Series {
   values: number[];
 }
 
+/** As `/api/v1/rules` gives one: recording rules have no alerts. */
+export interface Rule {
+  name: string;
+  /** `unknown` until it was evaluated. */
+  health: 'ok' | 'err' | 'unknown';
+  lastError?: string;
+  alerts?: { state: string; labels: Record<string, string>; annotations: Record<string, string> }[];
+}
+
 interface Answer {
   status: string;
   error?: string;
@@ -31,14 +40,19 @@ export class Prometheus {
     process.once('exit', () => this.#child?.kill('SIGKILL'));
   }
 
-  /** @param targets `HOST:PORT` each. @param labels of all of them. */
-  static async start(targets: readonly string[], labels: Readonly<Record<string, string>>): Promise<Prometheus> {
+  /** @param targets `HOST:PORT` each. @param labels of all of them. @param rules folder of rule files. */
+  static async start(
+    targets: readonly string[],
+    labels: Readonly<Record<string, string>>,
+    rules?: string,
+  ): Promise<Prometheus> {
     const folder = await mkdtemp(join(tmpdir(), 'banksman-prometheus-'));
     const prometheus = new Prometheus(folder, await freePort());
     await writeFile(
       join(folder, 'prometheus.yaml'),
       stringify({
-        global: { scrape_interval: '2s', scrape_timeout: '2s' },
+        global: { scrape_interval: '2s', scrape_timeout: '2s', evaluation_interval: '2s' },
+        ...(rules === undefined ? {} : { rule_files: [join(rules, '*.yaml')] }),
         scrape_configs: [{ job_name: 'banksman', static_configs: [{ targets, labels }] }],
       }),
     );
@@ -79,6 +93,13 @@ export class Prometheus {
   async lately(query: string, seconds: number, stepS: number): Promise<Series[]> {
     const end = Date.now() / 1_000;
     return this.#ask('query_range', { query, start: `${end - seconds}`, end: `${end}`, step: `${stepS}` });
+  }
+
+  /** What it makes of its rules. */
+  async rules(): Promise<Rule[]> {
+    const response = await fetch(`http://127.0.0.1:${this.#port}/api/v1/rules`);
+    const { data }: { data: { groups: { rules: Rule[] }[] } } = JSON.parse(await response.text());
+    return data.groups.flatMap(({ rules }) => rules);
   }
 
   async #ask(path: string, parameters: Record<string, string>): Promise<Series[]> {
