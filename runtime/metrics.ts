@@ -52,7 +52,6 @@ export const METRICS = Object.freeze({
     '99th percentile of event-loop delay in the camera process over the last second.',
     'camera',
   ),
-  camera_clock_offset_seconds: gauge('Camera clock (RTCP sender report) minus ours.', 'camera'),
   access_units_total: counter('Encoded pictures received.', 'camera'),
   access_units_damaged_total: counter('Encoded pictures after a loss, up to the next key picture.', 'camera'),
   access_unit_bytes_total: counter('Bytes of encoded pictures received.', 'camera'),
@@ -65,7 +64,6 @@ export const METRICS = Object.freeze({
     'purpose',
   ),
   gate_open_seconds_total: counter('Seconds in which the motion gate was open.', 'camera'),
-  gate_missed_objects_total: counter('Objects that shadow samples found while the gate was closed.', 'camera'),
 
   cameras_unowned: gauge('Cameras that no living ingest agent has.'),
   cameras_owned_twice: gauge('Cameras that more than one ingest agent runs.'),

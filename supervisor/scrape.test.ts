@@ -1,5 +1,7 @@
 /** What Prometheus is given. */
 import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { exposition } from '../runtime/exposition.ts';
 import { METRICS } from '../runtime/metrics.ts';
@@ -30,6 +32,19 @@ test('promtool has nothing to say against names, kinds and format', async () => 
   for (const name of Object.keys(METRICS)) expect(text).toContain(`# TYPE banksman_${name} `);
   // Throws with what it says where that is not nothing.
   expect(execFileSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })).toBe('');
+});
+
+// Of a metric that is declared and documented, and that nobody says, alerts and boards would be silent for ever.
+test('every metric that is declared is set somewhere', () => {
+  const root = join(import.meta.dirname, '..');
+  const folders = ['cli', 'dashboards/console', 'ingest', 'processors', 'runtime', 'sinks', 'supervisor'];
+  const sources = folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts') && !/\.test\.ts$|testing\.ts$|^metrics\.ts$/.test(path))
+      .map((path) => readFileSync(join(root, folder, path), 'utf8')),
+  );
+  const unset = Object.keys(METRICS).filter((name) => !sources.some((source) => source.includes(`'${name}'`)));
+  expect(unset).toEqual([]);
 });
 
 test('is what the library of metrics renders, series by series', async () => {

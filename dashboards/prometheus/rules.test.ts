@@ -5,7 +5,9 @@ import { markdownTable } from '../../config/markdown.ts';
 import { ERRORS } from '../../runtime/errors.ts';
 import { METRICS, type MetricSpec } from '../../runtime/metrics.ts';
 import { wrongIn } from '../../test/commands.ts';
+import { SHED_LIMIT } from '../grafana/pipeline.ts';
 import { happened } from '../grafana/queries.ts';
+import { ALL, allQueries, fill } from '../grafana/testing.ts';
 import { CASES } from './cases.ts';
 import { checkRules, readRules, tryCases } from './promtool.ts';
 
@@ -202,4 +204,17 @@ it('no case has a counter of single events begin with 0, which the product never
     }
   }
   expect(looked).toBeGreaterThan(15);
+});
+
+// The board says that above the alert's limit the alert follows.
+it('the board shows of frames shed what the alert measures', () => {
+  const plain = (text: string): string =>
+    text
+      .replaceAll(/\s/g, '')
+      .replaceAll(/site=~"\.\*",?/g, '')
+      .replaceAll('{}', '');
+  const shown = allQueries().find(({ key }) => key === 'pipeline / Live frames shed / A');
+  const measured = recordings.find(({ record }) => record === 'banksman:frames_shed:ratio_rate10m');
+  expect(plain(fill(shown?.expr ?? '', ALL))).toContain(plain(measured?.expr ?? 'none'));
+  expect(alerts.find(({ alert }) => alert === 'BanksmanFramesShed')?.expr).toBe(`${measured?.record} > ${SHED_LIMIT}`);
 });
