@@ -3,7 +3,7 @@ import { until } from '../../../test/wait.ts';
 import { CODE } from './codes.ts';
 import { StandInCluster } from './testing.ts';
 
-it('what is taken back is not sent if it is not on its way, and holds nobody up', async () => {
+it('what is taken back is not sent if it is not on its way, and holds nobody up', { timeout: 120_000 }, async () => {
   const cluster = new StandInCluster();
   const answers = Promise.withResolvers<number>();
   const sent: string[] = [];

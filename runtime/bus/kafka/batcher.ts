@@ -1,8 +1,8 @@
-import { Backoff } from '../../backoff.ts';
 import { BanksmanError } from '../../errors.ts';
 import { partitionOf } from '../murmur2.ts';
 import type { SentRecord } from '../session/session.ts';
 import type { Position } from '../types.ts';
+import type { Attempts } from './attempts.ts';
 import type { Cluster } from './cluster.ts';
 import { CODE, isStale } from './codes.ts';
 import { codeError } from './errors.ts';
@@ -35,7 +35,7 @@ interface Lane {
   /** Sent with `firstSequence`; sent again as it is until it is answered, so that the broker knows it. */
   batch: { readonly records: Waiting[]; readonly firstSequence: number } | undefined;
   sequence: number;
-  readonly backoff: Backoff;
+  readonly attempts: Attempts;
 }
 
 /** What a broker answers that has lost sight of a producer. */
@@ -122,7 +122,7 @@ export class Batcher {
     const id = `${topic}/${partition}`;
     let lane = this.#lanes.get(id);
     if (!lane) {
-      lane = { topic, partition, waiting: [], batch: undefined, sequence: 0, backoff: new Backoff(RETRY) };
+      lane = { topic, partition, waiting: [], batch: undefined, sequence: 0, attempts: this.#cluster.attempts(RETRY) };
       this.#lanes.set(id, lane);
     }
     return lane;
@@ -147,7 +147,7 @@ export class Batcher {
     const byBroker = new Map<number, { broker: Broker; lanes: Lane[] }>();
     await Promise.all(
       [...this.#lanes.values()].map(async (lane) => {
-        if (isIdle(lane)) return;
+        if (isIdle(lane)) return lane.attempts.end();
         const broker = await this.#leader(lane);
         if (!broker) return;
         const group = byBroker.get(broker.id) ?? { broker, lanes: [] };
@@ -170,7 +170,7 @@ export class Batcher {
     try {
       return await this.#cluster.leader(lane.topic, lane.partition);
     } catch (error) {
-      this.#cluster.setback(error, lane.backoff).then(
+      lane.attempts.failed(error).then(
         () => this.#schedule(),
         (failure: unknown) => this.#reject(lane, failure),
       );
@@ -191,31 +191,38 @@ export class Batcher {
     }
     const [first] = taken;
     if (!first) return;
-    let failure: unknown;
+    const failures = new Map<Lane, unknown>();
     try {
       const link = await this.#cluster.link(broker, 'produce');
       const identity = await this.#identify(link);
       const answers = await link.produce(taken.flatMap(toBatch), identity);
-      for (const answer of answers) failure = this.#answered(answer) ?? failure;
+      for (const answer of answers) {
+        const lane = this.#lanes.get(`${answer.topic}/${answer.partition}`);
+        const error = lane && this.#answered(lane, answer);
+        if (error) failures.set(lane, error);
+      }
     } catch (error) {
       // Whether it arrived nobody knows: the same batches go again, to whoever leads then.
-      for (const { topic } of taken) this.#cluster.forget(topic);
-      failure = error;
+      for (const lane of taken) {
+        this.#cluster.forget(lane.topic);
+        failures.set(lane, error);
+      }
     }
-    if (failure === undefined) return this.#cluster.succeeded();
-    await this.#cluster.setback(failure, first.backoff).catch((permanent: unknown) => {
-      for (const lane of taken) if (lane.batch) this.#reject(lane, permanent);
-    });
+    const again = [...failures].map(([lane, error]) =>
+      lane.attempts.failed(error).catch((permanent: unknown) => {
+        if (lane.batch) this.#reject(lane, permanent);
+      }),
+    );
+    await Promise.all(again);
   }
 
   /** @returns why it must be sent again. */
-  #answered({ topic, partition, errorCode, baseOffset }: Produced): BanksmanError | undefined {
-    const lane = this.#lanes.get(`${topic}/${partition}`);
-    const batch = lane?.batch;
-    if (!lane || !batch) return undefined;
+  #answered(lane: Lane, { topic, partition, errorCode, baseOffset }: Produced): BanksmanError | undefined {
+    const { batch } = lane;
+    if (!batch) return undefined;
     if (errorCode === CODE.none || errorCode === CODE.duplicateSequence) {
       lane.batch = undefined;
-      lane.backoff.reset();
+      lane.attempts.succeeded();
       for (const [index, { settled }] of batch.records.entries()) {
         settled.resolve({ partition, offset: baseOffset < 0 ? -1 : baseOffset + index });
       }
@@ -228,6 +235,7 @@ export class Batcher {
     }
     if (isStale(errorCode)) this.#cluster.forget(topic);
     if (error.retryable) return error;
+    lane.attempts.succeeded();
     // Nothing of it was kept: its numbers are free.
     lane.sequence = batch.firstSequence;
     lane.batch = undefined;
@@ -280,6 +288,7 @@ export class Batcher {
     // Whether its numbers were used nobody knows.
     if (lane.batch) this.#renew = true;
     lane.batch = undefined;
+    lane.attempts.end();
     for (const { settled } of records) settled.reject(error);
   }
 
@@ -287,6 +296,7 @@ export class Batcher {
     for (const lane of this.#lanes.values()) {
       const records = [...(lane.batch?.records ?? []), ...lane.waiting.splice(0)];
       lane.batch = undefined;
+      lane.attempts.end();
       for (const { settled } of records) settled.reject(error);
     }
   }

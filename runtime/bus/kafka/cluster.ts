@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Backoff } from '../../backoff.ts';
+import type { BackoffOptions } from '../../backoff.ts';
 import { BanksmanError } from '../../errors.ts';
+import { Attempts, type ClusterEvents, Troubles } from './attempts.ts';
 import { CODE } from './codes.ts';
 import { codeError, toBusError } from './errors.ts';
 import type { Broker, KafkaDriver, KafkaLink, KafkaOptions, TopicMetadata } from './link.ts';
@@ -10,17 +11,6 @@ const REFRESH_MS = 200;
 const RETRY = { minMs: 100, maxMs: 2_000 };
 /** At the start a mistake; while it runs somebody renews what ended, and nothing is to be lost until then. */
 const MENDED_OUTSIDE: ReadonlySet<string> = new Set(['BUS_UNAUTHORIZED', 'BUS_TLS']);
-/** A change of leader is over by then. */
-const PASSING_MS = 2_000;
-/** Between two words about a cluster that does not answer. */
-const TOLD_MS = 30_000;
-
-export interface ClusterEvents {
-  /** It does not answer since; said after two seconds, then every half minute. */
-  onTrouble?: (error: BanksmanError, sinceMs: number) => void;
-  onHealed?: (troubleMs: number) => void;
-}
-
 /**
  * Who leads what, and the connections to them. A broker that goes away is asked again, with growing pauses and
  * for as long as the cluster is open: a restart or a change of leader is nobody's mistake.
@@ -28,7 +18,7 @@ export interface ClusterEvents {
 export class Cluster {
   readonly options: KafkaOptions;
   readonly #driver: KafkaDriver;
-  readonly #events: ClusterEvents;
+  readonly #troubles: Troubles;
   readonly #closed = new AbortController();
   readonly #links = new Map<string, Promise<KafkaLink>>();
   readonly #topics = new Map<string, TopicMetadata>();
@@ -38,13 +28,11 @@ export class Cluster {
   #refreshedAt = Number.NEGATIVE_INFINITY;
   #seed = 0;
   #connected = false;
-  #troubleSince: number | null = null;
-  #toldAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: KafkaOptions, driver: KafkaDriver, events: ClusterEvents = {}) {
     this.options = options;
     this.#driver = driver;
-    this.#events = events;
+    this.#troubles = new Troubles(events);
   }
 
   /** Ends with the cluster: what waits for a broker waits no longer. */
@@ -133,34 +121,33 @@ export class Cluster {
    * @throws BanksmanError that no further attempt would mend, or BUS_LOST when closed.
    */
   async persist<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const backoff = new Backoff(RETRY);
-    for (;;) {
-      this.#check();
-      try {
-        const result = await work();
-        this.#healed();
-        return result;
-      } catch (error) {
-        await this.setback(error, backoff, signal);
+    const attempts = this.attempts(RETRY);
+    try {
+      for (;;) {
+        this.#check();
+        try {
+          const result = await work();
+          attempts.succeeded();
+          return result;
+        } catch (error) {
+          await attempts.failed(error, signal);
+        }
       }
+    } finally {
+      attempts.end();
     }
   }
 
-  /**
-   * For who repeats by himself: waits a growing while before the next attempt.
-   * @throws BanksmanError that no further attempt would mend, or any once the cluster is closed or `signal` aborted.
-   */
-  async setback(error: unknown, backoff: Backoff, signal?: AbortSignal): Promise<void> {
-    const failure = toBusError(error, this.options.brokers);
-    const passes = failure.retryable || (this.#connected && MENDED_OUTSIDE.has(failure.code));
-    if (!passes || this.#closed.signal.aborted || signal?.aborted) throw failure;
-    this.#trouble(failure);
-    await this.pause(backoff.next(), signal);
-  }
-
-  /** It answers as it should. */
-  succeeded(): void {
-    this.#healed();
+  /** For who repeats by himself. */
+  attempts(retry: BackoffOptions): Attempts {
+    const passing = (error: unknown, signal: AbortSignal | undefined): BanksmanError => {
+      const failure = toBusError(error, this.options.brokers);
+      const passes = failure.retryable || (this.#connected && MENDED_OUTSIDE.has(failure.code));
+      if (!passes || this.#closed.signal.aborted || signal?.aborted) throw failure;
+      return failure;
+    };
+    const pause = (ms: number, signal: AbortSignal | undefined): Promise<void> => this.pause(ms, signal);
+    return new Attempts({ troubles: this.#troubles, passing, pause }, retry);
   }
 
   /** Ends early when the cluster is closed or `signal` aborts. */
@@ -238,21 +225,6 @@ export class Cluster {
 
   #check(): void {
     if (this.#closed.signal.aborted) throw new BanksmanError('BUS_LOST');
-  }
-
-  #trouble(error: BanksmanError): void {
-    const now = performance.now();
-    this.#troubleSince ??= now;
-    if (now - this.#troubleSince < PASSING_MS || now - this.#toldAt < TOLD_MS) return;
-    this.#toldAt = now;
-    this.#events.onTrouble?.(error, now - this.#troubleSince);
-  }
-
-  #healed(): void {
-    if (this.#troubleSince === null) return;
-    if (this.#toldAt > Number.NEGATIVE_INFINITY) this.#events.onHealed?.(performance.now() - this.#troubleSince);
-    this.#troubleSince = null;
-    this.#toldAt = Number.NEGATIVE_INFINITY;
   }
 }
 

@@ -1,5 +1,6 @@
 import { SessionBus } from '../session/bus.ts';
-import { Cluster, type ClusterEvents } from './cluster.ts';
+import type { ClusterEvents } from './attempts.ts';
+import { Cluster } from './cluster.ts';
 import type { KafkaDriver, KafkaOptions } from './link.ts';
 import { KafkaSession } from './session.ts';
 

@@ -1,4 +1,3 @@
-import { Backoff } from '../../backoff.ts';
 import { asError } from '../../errors.ts';
 import type { Batch, FetchRequest } from '../session/session.ts';
 import type { Cluster } from './cluster.ts';
@@ -46,22 +45,26 @@ export class Fetcher {
   /** As `Session.fetch`, the topic as the cluster calls it. */
   async fetch(request: FetchRequest, signal?: AbortSignal): Promise<Batch> {
     const nothing: Batch = { records: [], next: request.offset };
-    const backoff = new Backoff(RETRY);
-    while (!signal?.aborted) {
-      try {
-        const broker = await this.#cluster.leader(request.topic, request.partition);
-        const batch = await this.#ask(broker, request, signal);
-        this.#cluster.succeeded();
-        if (signal?.aborted) return nothing;
-        if (batch.records.length > 0 || batch.next > request.offset || !request.wait) return batch;
-      } catch (error) {
-        if (signal?.aborted) return nothing;
-        if (error instanceof OutOfRange) return { records: [], next: await this.#back(request) };
-        this.#cluster.forget(request.topic);
-        await this.#cluster.setback(error, backoff, signal);
+    const attempts = this.#cluster.attempts(RETRY);
+    try {
+      while (!signal?.aborted) {
+        try {
+          const broker = await this.#cluster.leader(request.topic, request.partition);
+          const batch = await this.#ask(broker, request, signal);
+          attempts.succeeded();
+          if (signal?.aborted) return nothing;
+          if (batch.records.length > 0 || batch.next > request.offset || !request.wait) return batch;
+        } catch (error) {
+          if (signal?.aborted) return nothing;
+          if (error instanceof OutOfRange) return { records: [], next: await this.#back(request) };
+          this.#cluster.forget(request.topic);
+          await attempts.failed(error, signal);
+        }
       }
+      return nothing;
+    } finally {
+      attempts.end();
     }
-    return nothing;
   }
 
   /** Below the log: retention was faster. Above: it was cut or made anew, and goes on at its end. */

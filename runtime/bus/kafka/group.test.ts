@@ -36,7 +36,7 @@ async function member(cluster: StandInCluster, onRevoked?: () => Promise<void>):
 const LATER_MS = 7_000;
 const NOTHING = { partitions: [], complete: true };
 
-describe('a member of a group', () => {
+describe('a member of a group', { timeout: 120_000 }, () => {
   it('that lets go in good order holds its partitions until it has', async () => {
     const cluster = new StandInCluster();
     const { tenures, released } = await member(cluster);

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Backoff } from '../../backoff.ts';
 import { asError, BanksmanError } from '../../errors.ts';
 import { topicSpec } from '../../messages/topics.ts';
 import { partitionId } from '../assignment.ts';
 import type { JoinSpec, MemberEvents, Membership, PartitionPosition } from '../session/session.ts';
 import type { TopicPartition } from '../types.ts';
+import type { Attempts } from './attempts.ts';
 import type { Cluster } from './cluster.ts';
 import { CODE, isCoordinatorGone } from './codes.ts';
 import { codeError } from './errors.ts';
@@ -85,28 +85,28 @@ export class GroupMember implements Membership {
   }
 
   async commit(positions: readonly PartitionPosition[]): Promise<void> {
-    await this.#cluster.persist(async () => {
-      const mine = positions.filter(({ topic, partition }) => this.#owned.has(partitionId(topic, partition)));
-      // Lost meanwhile: whoever has them reads on from what was committed before.
-      if (mine.length === 0 || this.#generation < 0) return;
-      const link = await this.#coordinator.link('control');
-      const answers = await link.commit(this.#identity, mine);
-      const failed = answers.find(({ errorCode }) => errorCode !== CODE.none);
-      if (!failed) return;
-      if (failed.errorCode === CODE.rebalanceInProgress) {
-        await this.#cluster.pause(COMMIT_AGAIN_MS);
-        throw new BanksmanError('BUS_UNREACHABLE', {
-          where: this.#spec.group,
-          message: 'the group is being shared out',
-        });
-      }
-      if (failed.errorCode === CODE.illegalGeneration || failed.errorCode === CODE.unknownMember) {
-        // Another generation began without this member, or is beginning with it: the loop finds out which.
-        this.#rejoin.abort();
-        return;
-      }
-      this.#coordinator.check(failed.errorCode, this.#spec.group);
-    });
+    // Between two generations is no trouble of the cluster's, however slowly a member lets go.
+    while ((await this.#cluster.persist(() => this.#commit(positions))) === 'not now') {
+      await this.#cluster.pause(COMMIT_AGAIN_MS);
+    }
+  }
+
+  async #commit(positions: readonly PartitionPosition[]): Promise<'done' | 'not now'> {
+    const mine = positions.filter(({ topic, partition }) => this.#owned.has(partitionId(topic, partition)));
+    // Lost meanwhile: whoever has them reads on from what was committed before.
+    if (mine.length === 0 || this.#generation < 0) return 'done';
+    const link = await this.#coordinator.link('control');
+    const answers = await link.commit(this.#identity, mine);
+    const failed = answers.find(({ errorCode }) => errorCode !== CODE.none);
+    if (!failed) return 'done';
+    if (failed.errorCode === CODE.rebalanceInProgress) return 'not now';
+    if (failed.errorCode === CODE.illegalGeneration || failed.errorCode === CODE.unknownMember) {
+      // Another generation began without this member, or is beginning with it: the loop finds out which.
+      this.#rejoin.abort();
+      return 'done';
+    }
+    this.#coordinator.check(failed.errorCode, this.#spec.group);
+    return 'done';
   }
 
   async leave(): Promise<void> {
@@ -134,19 +134,23 @@ export class GroupMember implements Membership {
   }
 
   async #run(): Promise<void> {
-    const backoff = new Backoff(RETRY);
+    const attempts = this.#cluster.attempts(RETRY);
+    await this.#repeat(attempts).finally(() => attempts.end());
+  }
+
+  async #repeat(attempts: Attempts): Promise<void> {
     while (!this.#gone) {
       try {
         this.#rejoin = new AbortController();
         const isShared = await this.#join();
-        backoff.reset();
+        attempts.succeeded();
         if (isShared) await this.#beat();
       } catch (error) {
         if (this.#gone) return;
         this.#coordinator.forget();
         if (this.#owned.size > 0 && !this.isSure) await this.#lose();
         try {
-          await this.#cluster.setback(error, backoff, this.#left.signal);
+          await attempts.failed(error, this.#left.signal);
         } catch (permanent) {
           if (this.#gone) return;
           await this.#lose();

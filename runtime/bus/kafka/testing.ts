@@ -1,6 +1,7 @@
 /** For tests: a cluster of one broker and one member a group, whose answers the test decides. */
 import { SessionBus } from '../session/bus.ts';
-import { Cluster, type ClusterEvents } from './cluster.ts';
+import type { ClusterEvents } from './attempts.ts';
+import { Cluster } from './cluster.ts';
 import { CODE } from './codes.ts';
 import type { Joined, JoinRequest, KafkaDriver, KafkaLink, ProduceBatch } from './link.ts';
 import { type Assignment, encodeAssignment } from './protocol.ts';
