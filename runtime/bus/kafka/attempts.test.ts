@@ -72,6 +72,20 @@ describe('with one partition that has no leader', { timeout: 120_000 }, () => {
     await bus.close();
   });
 
+  it('a frame for it is given up when it is too old', async () => {
+    const cluster = new StandInCluster();
+    cluster.leaderless.add('frames.v1/0');
+    const bus = cluster.bus();
+    const sent = bus.producer().send('frames.v1', { key: 'a', value: null });
+    const outcome = sent.then(
+      () => 'sent',
+      ({ message }: Error) => message,
+    );
+    ahead = 6_000;
+    expect(await outcome).toBe('not sent in time');
+    await bus.close();
+  });
+
   it('who gives up waiting says nothing of an end', async () => {
     const cluster = new StandInCluster();
     cluster.leaderless.add('tracks.v1/0');

@@ -147,6 +147,7 @@ export class Batcher {
     const byBroker = new Map<number, { broker: Broker; lanes: Lane[] }>();
     await Promise.all(
       [...this.#lanes.values()].map(async (lane) => {
+        this.#expire(lane);
         if (isIdle(lane)) return lane.attempts.end();
         const broker = await this.#leader(lane);
         if (!broker) return;
