@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { FaultyS3, IMPATIENT } from '../../../test/services/faulty_s3.ts';
+import { FaultyS3 } from '../../../test/services/faulty_s3.ts';
 import { type Fault, hasS3, type S3Faults, type S3Server } from '../../../test/services/s3.ts';
 import { until } from '../../../test/wait.ts';
 import { systemClock } from '../../clock.ts';
@@ -68,7 +68,7 @@ const written = () =>
     .filter(({ method, status }) => method === 'PUT' && status === 200)
     .map(({ key }) => key.slice(s3.prefix.length));
 
-describe.skipIf(!hasS3())('a store behind a spool', { timeout: 60_000 }, () => {
+describe.skipIf(!hasS3())('a store behind a spool', { timeout: 150_000 }, () => {
   beforeAll(async () => {
     s3 = await FaultyS3.start();
     ({ server, faults } = s3);
@@ -125,9 +125,9 @@ describe.skipIf(!hasS3())('a store behind a spool', { timeout: 60_000 }, () => {
     ['cut', 'STORE_UNREACHABLE'],
   ];
   it.each(faultsOfAll)('keeps what comes while the store answers with %s, and sends it after', async (fault, code) => {
-    const store = open(fault === 'hang' ? { remote: s3.through(IMPATIENT) } : {});
-    await store.start();
+    const store = open();
     faults.fault = fault;
+    await store.start();
     await evidence(store);
     expect(store.state()).toMatchObject({ trouble: { code }, objects: 6 });
     expect(gauge('store_available')).toBe(0);
