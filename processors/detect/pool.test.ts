@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -185,6 +186,49 @@ describe.skipIf(!HAS_TEST_DATA)('detector pool with real models', () => {
     await until('another worker', () => pool.free > 0);
     expect((await pool.look(request('yolox-nano', jpegOf('vtest')))).boxes.length).toBeGreaterThan(0);
   });
+});
+
+describe.skipIf(!HAS_TEST_DATA)('detector pool in the middle of a look', () => {
+  // A network that is broken off ends the process that it runs in: here it ends one of its own.
+  const ends = (how: string): Promise<string> => {
+    const script = `
+      import { DetectorPool } from '${new URL('./pool.ts', import.meta.url).href}';
+      import { loadRegistry } from '${new URL('../../models/registry.ts', import.meta.url).href}';
+      import { systemClock } from '${new URL('../../runtime/clock.ts', import.meta.url).href}';
+      import { silentLogger } from '${new URL('../../runtime/log.ts', import.meta.url).href}';
+      import { noMetrics } from '${new URL('../../runtime/metrics.ts', import.meta.url).href}';
+      import sharp from 'sharp';
+      const background = '#446655';
+      const jpeg = await sharp({ create: { width: 416, height: 416, channels: 3, background } }).jpeg().toBuffer();
+      const manifest = (await loadRegistry({ env: {} })).get('yolox-nano');
+      const path = ${JSON.stringify(join(TEST_DATA, 'models', FILES['yolox-nano'] ?? ''))};
+      const deps = { clock: systemClock, log: silentLogger, metrics: noMetrics, onFree() {}, onStuck() {} };
+      const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+      for (let round = 0; round < 6; round++) {
+        const pool = new DetectorPool({ ...deps, workers: 1, hangMs: ${how === 'hung' ? 1 : 10_000} });
+        await pool.start([{ manifest, path }]);
+        const look = () =>
+          pool.look({ model: 'yolox-nano', pictures: [new Uint8Array(jpeg)], regions: [], floor: 0.1 });
+        const looking = async () => { for (;;) await look(); };
+        const all = Promise.allSettled([looking(), looking(), looking()]);
+        ${how === 'hung' ? 'await all;' : 'await sleep(100 + round * 15);'}
+        await pool.stop();
+      }
+      console.log('survived');`;
+    return new Promise((resolve) => {
+      execFile(process.execPath, ['-e', script], { cwd: import.meta.dirname }, (error, stdout, stderr) =>
+        resolve(error ? `${error.signal ?? error.code} ${stderr}` : stdout.trim()),
+      );
+    });
+  };
+
+  test.each(['stopped', 'hung'])(
+    'a worker that is %s ends without taking the process with it',
+    async (how) => {
+      expect(await ends(how)).toBe('survived');
+    },
+    300_000,
+  );
 });
 
 describe('detector pool with a worker that hangs', () => {

@@ -28,7 +28,9 @@ export interface LookResult {
 
 export type ToWorker =
   | { readonly type: 'load'; readonly model: ModelFile }
-  | ({ readonly type: 'look'; readonly job: number } & LookRequest);
+  | ({ readonly type: 'look'; readonly job: number } & LookRequest)
+  /** The thread is to end, between two looks. */
+  | { readonly type: 'end' };
 
 export type FromWorker =
   | { readonly type: 'loaded'; readonly model: string; readonly sha256: string }

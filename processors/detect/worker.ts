@@ -59,6 +59,8 @@ function look(request: Extract<ToWorker, { type: 'look' }>): Promise<void> {
 }
 
 port.on('message', (message: ToWorker) => {
+  // Only this thread. Nothing native runs in it at this moment.
+  if (message.type === 'end') process.exit();
   const work = message.type === 'load' ? load(message) : look(message);
   work.catch(crash);
 });

@@ -9,6 +9,8 @@ const DEPTH = 3;
 /** A worker's own objects are small; pixels and weights lie outside of its heap. */
 const HEAP_MB = 128;
 const RESTART = { minMs: 200, maxMs: 10_000 };
+/** For a thread to end by itself: the look that it is at, on a slow machine. */
+const END_MS = 5_000;
 
 export interface SlotOptions {
   clock: Clock;
@@ -65,7 +67,8 @@ export class WorkerSlot {
       this.#lose(worker, new BanksmanError('DETECTOR_FAILED', { message: asError(cause).message, cause }));
     });
     worker.on('exit', (code) => {
-      this.#lose(worker, new BanksmanError('DETECTOR_FAILED', { message: `the thread ended with code ${code}` }));
+      const message = `the thread ended with code ${code}`;
+      this.#lose(worker, new BanksmanError('DETECTOR_FAILED', { message }), true);
     });
     const sums = new Map<string, string>();
     for (const model of this.#options.models()) sums.set(model.manifest.id, await this.load(model));
@@ -116,7 +119,7 @@ export class WorkerSlot {
     this.#worker = null;
     this.#ready = false;
     this.#rejectAll(new BanksmanError('DETECTOR_FAILED', { message: 'stopped' }));
-    await worker?.terminate();
+    if (worker) await endThread(worker);
   }
 
   #touch(): void {
@@ -152,7 +155,7 @@ export class WorkerSlot {
     this.#options.onFree();
   }
 
-  #lose(worker: Worker, error: BanksmanError): void {
+  #lose(worker: Worker, error: BanksmanError, isGone = false): void {
     if (this.#worker !== worker) return;
     this.#worker = null;
     const wasReady = this.#ready;
@@ -160,7 +163,7 @@ export class WorkerSlot {
     worker.removeAllListeners();
     // Late words of a thread on its way out concern nobody.
     worker.on('error', () => undefined);
-    this.#end(worker);
+    if (!isGone) this.#end(worker);
     this.#rejectAll(error);
     // Whoever started it is told by the rejection, and decides.
     if (!wasReady || this.#stop.signal.aborted) return;
@@ -188,7 +191,7 @@ export class WorkerSlot {
   #end(worker: Worker): void {
     const stuck = setTimeout(() => this.#options.onStuck(), this.#options.loadMs);
     stuck.unref();
-    void worker.terminate().then(() => clearTimeout(stuck));
+    void endThread(worker).then(() => clearTimeout(stuck));
   }
 
   #rejectAll(error: BanksmanError): void {
@@ -196,4 +199,17 @@ export class WorkerSlot {
     this.#looks.clear();
     this.#loads.clear();
   }
+}
+
+/** Breaks a thread off only where it does not end when asked to: broken off within a look it ends the whole process. */
+async function endThread(worker: Worker): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, END_MS);
+  });
+  worker.postMessage({ type: 'end' } satisfies ToWorker);
+  await Promise.race([gone, late]);
+  clearTimeout(timer);
+  await worker.terminate();
 }
