@@ -7,6 +7,8 @@ import { Doorway } from './doorway.ts';
 import { Receiver } from './receiver.ts';
 import { metricSum } from './watch_bus.ts';
 
+/** Some seconds are usual; this is for a machine that stalls. */
+const SLOW_MS = 45_000;
 const TOKEN = 'Bearer a-token-of-the-tracing-test';
 /** Each under the one that caused it; with the process that did the work. */
 const STAGES = [
@@ -42,28 +44,32 @@ describe.skipIf(!HAS_TEST_DATA)('tracing', () => {
       }),
     );
     const { up } = door;
-    const pids = {
-      camera: up.role('camera')?.pid,
-      process: up.role('process')?.pid,
-      sink: up.role('sink')?.pid,
-    };
-
     const { id } = await door.visit();
     const about = (incident: string, transition: string): ReceivedSpan[] =>
       collector.spans.filter(
         ({ attributes: a }) =>
           a['banksman.incident.id'] === incident && a['banksman.incident.transition'] === transition,
       );
-    await until('the traces of opening and closing to be complete', () =>
-      ['opened', 'closed'].every((transition) => {
-        const names = about(id, transition).map(({ name }) => name);
-        return names.includes('alerts.deliver') && names.includes('evidence');
-      }),
-    );
+    const pids = {
+      camera: up.role('camera')?.pid,
+      process: up.role('process')?.pid,
+      sink: up.role('sink')?.pid,
+    };
+    // Each process sends its spans when it comes to it: those of one trace in any order.
+    const traced = (transition: string): ReceivedSpan[] => {
+      const traceIds = new Set(about(id, transition).map(({ traceId }) => traceId));
+      expect(traceIds.size, transition).toBe(1);
+      return collector.spans.filter(({ traceId }) => traceIds.has(traceId));
+    };
+    const isComplete = (transition: string): boolean => {
+      const names = traced(transition).map(({ name }) => name);
+      const missing = STAGES.filter(([name]) => !names.includes(name));
+      if (missing.length > 0) throw new Error(`${transition} lacks ${missing.map(([name]) => name).join(', ')}`);
+      return true;
+    };
+    await until('the traces of opening and closing to be complete', () => ['opened', 'closed'].every(isComplete));
 
-    const traceIds = new Set(about(id, 'opened').map(({ traceId }) => traceId));
-    expect(traceIds.size).toBe(1);
-    const trace = collector.spans.filter(({ traceId }) => traceIds.has(traceId));
+    const trace = traced('opened');
     expect(trace.map(({ name }) => name).sort()).toEqual(STAGES.map(([name]) => name).sort());
     const named = (name: string): ReceivedSpan => {
       const span = trace.find((one) => one.name === name);
@@ -82,13 +88,15 @@ describe.skipIf(!HAS_TEST_DATA)('tracing', () => {
     // From one process to the next: what takes a message has it after it was sent.
     expect(named('detect').fromMs).toBeGreaterThanOrEqual(named('ingest').toMs - 2);
     expect(named('cleanup').fromMs).toBeGreaterThanOrEqual(named('detect').toMs);
-    expect(named('alerts.deliver').toMs - named('ingest').fromMs).toBeLessThan(10_000);
+    expect(named('alerts.deliver').toMs - named('ingest').fromMs).toBeLessThan(SLOW_MS);
 
     // Nothing was sampled by chance, so every trace has a transition.
-    const withTransition = new Set(
-      collector.spans.filter(({ name }) => name === 'incidents.transition').map(({ traceId }) => traceId),
-    );
-    expect(new Set(collector.spans.map(({ traceId }) => traceId))).toEqual(withTransition);
+    await until('a transition in every trace', () => {
+      const withTransition = new Set(
+        collector.spans.filter(({ name }) => name === 'incidents.transition').map(({ traceId }) => traceId),
+      );
+      return collector.spans.every(({ traceId }) => withTransition.has(traceId));
+    });
     expect(collector.headers.every(({ authorization }) => authorization === TOKEN)).toBe(true);
     expect(collector.bodies.join()).not.toMatch(/rtsp:|https?:|Bearer/);
 
@@ -97,11 +105,13 @@ describe.skipIf(!HAS_TEST_DATA)('tracing', () => {
     const dropped = async () =>
       metricSum(await up.metrics(), 'trace_spans_dropped_total', { reason: 'export_failed' }) > 0;
     await until('lost spans to be counted', dropped);
-    const told = receiver.received.filter(({ incident }) => incident.id !== id && incident.transition === 'opened');
-    expect(told).toHaveLength(1);
+    const told = () =>
+      receiver.received.filter(({ incident }) => incident.id !== id && incident.transition === 'opened');
+    await until('the message of the second visit', () => told().length > 0);
+    expect(told()).toHaveLength(1);
     const since = performance.now();
     expect(await up.stop()).toBe(0);
-    expect(performance.now() - since).toBeLessThan(10_000);
+    expect(performance.now() - since).toBeLessThan(SLOW_MS);
     expect(up.output.match(/TRACE_EXPORT_FAILED/g)?.length ?? 0).toBeLessThanOrEqual(2);
     expect(up.output).not.toContain(TOKEN);
   });
