@@ -51,13 +51,20 @@ async function startSink(bus = deps.bus, clock: Clock = systemClock): Promise<Al
  * A sink that Redis does not answer in four seconds goes by what it knows itself, rightly, and may tell twice or
  * something silenced. A machine that stalls makes it so: then the test proves nothing, and begins anew.
  */
-const again = {
-  count: 3,
-  condition: () =>
+function itWhileRedisAnswers(name: string, body: () => Promise<void>): void {
+  const away = 'Redis did not answer a sink';
+  const wasAway = (): boolean =>
     ['REDIS_UNREACHABLE', 'STORE_FAILED'].some(
       (reason) => deps.metrics.value('store_errors_total', { store: 'alerts_shared', reason }) > 0,
-    ),
-};
+    );
+  it(name, { timeout: 200_000, retry: { count: 3, condition: new RegExp(away) } }, async () => {
+    try {
+      await body();
+    } catch (cause) {
+      throw wasAway() ? new Error(away, { cause }) : cause;
+    }
+  });
+}
 
 /** When the first sink looks at an incident again. */
 function waitsFor(incident: string): unknown {
@@ -89,25 +96,25 @@ afterEach(async () => {
   for (const folder of folders) await rm(folder, { recursive: true });
 }, 60_000);
 
-it('the sink that takes over tells the end of what another announced, and keeps to its cool-down', {
-  timeout: 200_000,
-  retry: again,
-}, async () => {
-  const rule = sampleRule({ cool_down_s: 600 });
-  await deps.bus.producer().send('rules.v1', { key: `yard/${rule.rule}`, value: encodeJson(rule) });
-  const first = await startSink();
-  await publish(deps.bus, 'incidents.v1', sampleIncident({ id: 'a' }));
-  await received('a/1');
-  await judged();
-  await first.stop();
-  await startSink();
-  await publish(deps.bus, 'incidents.v1', sampleIncident({ id: 'b', openedAt: at(60) }));
-  await publish(deps.bus, 'incidents.v1', sampleIncident({ id: 'a', updatedAt: at(70), ...closed }));
-  await received('a/2');
-  await judged();
-  expect(hook.keys()).toEqual(['a/1', 'a/2']);
-  expect(deps.metrics.value('alerts_silenced_total', { reason: 'cool_down' })).toBe(1);
-});
+itWhileRedisAnswers(
+  'the sink that takes over tells the end of what another announced, and keeps to its cool-down',
+  async () => {
+    const rule = sampleRule({ cool_down_s: 600 });
+    await deps.bus.producer().send('rules.v1', { key: `yard/${rule.rule}`, value: encodeJson(rule) });
+    const first = await startSink();
+    await publish(deps.bus, 'incidents.v1', sampleIncident({ id: 'a' }));
+    await received('a/1');
+    await judged();
+    await first.stop();
+    await startSink();
+    await publish(deps.bus, 'incidents.v1', sampleIncident({ id: 'b', openedAt: at(60) }));
+    await publish(deps.bus, 'incidents.v1', sampleIncident({ id: 'a', updatedAt: at(70), ...closed }));
+    await received('a/2');
+    await judged();
+    expect(hook.keys()).toEqual(['a/1', 'a/2']);
+    expect(deps.metrics.value('alerts_silenced_total', { reason: 'cool_down' })).toBe(1);
+  },
+);
 
 describe('an incident that lasts longer than the cool-down that silenced it', () => {
   const [a, b] = [sampleIncident({ id: 'a' }), sampleIncident({ id: 'b', openedAt: at(1) })];
@@ -116,7 +123,7 @@ describe('an incident that lasts longer than the cool-down that silenced it', ()
     return bus.producer().send('rules.v1', { key: `yard/${rule.rule}`, value: encodeJson(rule) });
   };
 
-  it('is told by one sink, and its end by the one that takes over', async () => {
+  itWhileRedisAnswers('is told by one sink, and its end by the one that takes over', async () => {
     await coolDown(deps.bus);
     const clock = new FakeClock(Date.parse(at(0)));
     const first = await startSink(deps.bus, clock);
@@ -131,9 +138,9 @@ describe('an incident that lasts longer than the cool-down that silenced it', ()
     await startSink();
     await publish(deps.bus, 'incidents.v1', { ...b, ...closed, updatedAt: at(100) });
     await received('b/2');
-  }, 120_000);
+  });
 
-  it('is left to the sink that has it now', async () => {
+  itWhileRedisAnswers('is left to the sink that has it now', async () => {
     await coolDown(deps.bus);
     const clock = new FakeClock(Date.parse(at(0)));
     await startSink(deps.bus, clock);
@@ -151,13 +158,10 @@ describe('an incident that lasts longer than the cool-down that silenced it', ()
     expect(hook.keys()).toEqual(['a/1']);
     await second.stop();
     await other.close();
-  }, 120_000);
+  });
 });
 
-it('what a receiver took from one sink it does not get from another', {
-  timeout: 200_000,
-  retry: again,
-}, async () => {
+itWhileRedisAnswers('what a receiver took from one sink it does not get from another', async () => {
   // Two that do not share a group: both have to judge every transition, as after a crash before the offset was kept.
   const other = openMemoryBus();
   await startSink();
