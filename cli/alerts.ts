@@ -43,9 +43,10 @@ export async function test(options: AlertsOptions): Promise<number> {
   const results = await Promise.all(
     channels.map(async (channel) => {
       const outcome = await tryOut(channel, { ...about, clock: systemClock });
-      const detail = 'detail' in outcome ? outcome.detail : null;
-      const mend = 'reason' in outcome ? mendOf(outcome.reason) : null;
-      return { channel: channel.id, type: channel.type, ok: outcome.kind === 'delivered', detail, mend };
+      const fault = outcome.kind === 'delivered' ? outcome.left : outcome;
+      const detail = fault && 'detail' in fault ? fault.detail : null;
+      const mend = fault && 'reason' in fault ? mendOf(fault.reason) : null;
+      return { channel: channel.id, type: channel.type, ok: fault === undefined, detail, mend };
     }),
   );
   if (options.json) write(JSON.stringify(results));

@@ -56,6 +56,8 @@ export class Channel {
   readonly #policy: Policy | null;
   readonly #holds: boolean;
   readonly #trouble: Trouble;
+  /** Of some receivers of the channel. */
+  readonly #someTrouble: Trouble;
   readonly #disk: Trouble;
   readonly #backoff: Backoff;
   readonly #stopping = new AbortController();
@@ -72,6 +74,7 @@ export class Channel {
     const what = config.type === 'webhook' ? 'webhook' : 'channel';
     const log = deps.log.child({ [what]: config.id });
     this.#trouble = new Trouble(log, `delivery to the ${what}`);
+    this.#someTrouble = new Trouble(log, `delivery to some receivers of the ${what}`);
     this.#disk = new Trouble(log, `the outbox of the ${what}`);
     this.#backoff = new Backoff({ ...deps.retry, maxMs: Math.min(deps.retry.maxMs, LONGEST_PAUSE_MS) });
   }
@@ -154,57 +157,91 @@ export class Channel {
 
   /** @returns ms in which nothing is sent to this channel. */
   async #deliver(found: Waiting): Promise<number> {
-    const { outbox, now, metrics, memory } = this.#deps;
+    const { outbox, now, metrics } = this.#deps;
     const channel = this.#config.id;
     const waiting = await this.#withoutDelivered(found);
     if (!waiting) return 0;
     const seqs = waiting.rows.map(({ seq }) => seq);
     const key = waiting.rows[0]?.key;
     const outcome = await this.#attempt(waiting);
+    const { rest } = waiting;
+    const trouble = rest ? this.#someTrouble : this.#trouble;
     switch (outcome.kind) {
       case 'abandoned':
         return 0;
       case 'delivered':
         this.#backoff.reset();
         this.#trouble.end();
-        await this.#persist(() => outbox.sent(this.#config, seqs, now(), this.#config.max_per_hour !== null));
-        for (const row of waiting.rows) {
-          await memory?.delivered(channel, row.key);
-          metrics.inc('alerts_sent_total', { channel });
-          this.#deps.traces.delivered(channel, row.key);
-          // What was held on purpose says nothing of how fast anything is.
-          if (row.reminder || this.#holds) continue;
-          metrics.observe('stage_seconds', Math.max(0, now() - row.capturedMs) / 1000, { stage: 'alerts' });
+        if (outcome.left) await this.#someLeft(waiting, outcome.left);
+        else {
+          if (rest) this.#someTrouble.end();
+          await this.#persist(() => outbox.sent(this.#config, seqs, now(), { limited: this.#limited && !rest }));
         }
+        if (!rest) await this.#delivered(waiting);
         return 0;
       case 'refused':
         // The receiver answers; it is this message that it does not want.
         this.#backoff.reset();
         metrics.inc('alerts_failed_total', { channel, reason: outcome.reason });
-        this.#trouble.begin('ALERT_REFUSED', { key, reason: outcome.detail });
+        trouble.begin('ALERT_REFUSED', { key, reason: outcome.detail });
         await this.#giveUp(seqs, 'ALERT_REFUSED', outcome.detail);
         return 0;
       case 'failed': {
         metrics.inc('alerts_failed_total', { channel, reason: outcome.reason });
-        this.#trouble.begin(outcome.reason === 'secret' ? 'CONFIG_SECRET_MISSING' : 'ALERT_FAILED', {
+        trouble.begin(outcome.reason === 'secret' ? 'CONFIG_SECRET_MISSING' : 'ALERT_FAILED', {
           key,
           reason: outcome.detail,
         });
-        const pause = Math.max(this.#backoff.next(), outcome.retryAfterMs);
         if (now() >= waiting.deadlineMs) await this.#giveUp(seqs, 'ALERT_FAILED', outcome.detail);
         else {
           const nextMs = now() + Math.max(this.#delay(waiting.attempts), outcome.retryAfterMs);
           await this.#persist(() => outbox.failed(seqs, outcome.detail, nextMs, now()));
         }
-        return pause;
+        // Who was left out holds up nobody else.
+        return rest ? 0 : Math.max(this.#backoff.next(), outcome.retryAfterMs);
       }
     }
+  }
+
+  async #delivered({ rows }: Waiting): Promise<void> {
+    const { now, metrics, memory, traces } = this.#deps;
+    const channel = this.#config.id;
+    for (const row of rows) {
+      await memory?.delivered(channel, row.key);
+      metrics.inc('alerts_sent_total', { channel });
+      traces.delivered(channel, row.key);
+      // What was held on purpose says nothing of how fast anything is.
+      if (row.reminder || this.#holds) continue;
+      metrics.observe('stage_seconds', Math.max(0, now() - row.capturedMs) / 1000, { stage: 'alerts' });
+    }
+  }
+
+  /** Some of the receivers have it: it is told, and goes to the others by itself. */
+  async #someLeft(
+    { rows, rest, attempts, deadlineMs }: Waiting,
+    { reason, detail }: { reason: string; detail: string },
+  ): Promise<void> {
+    const { outbox, now, metrics } = this.#deps;
+    const seqs = rows.map(({ seq }) => seq);
+    metrics.inc('alerts_failed_total', { channel: this.#config.id, reason });
+    this.#someTrouble.begin('ALERT_FAILED', { key: rows[0]?.key, reason: detail });
+    const nextMs = now() + this.#delay(attempts);
+    if (!rest) {
+      const options = { limited: this.#limited, leftMs: nextMs };
+      await this.#persist(() => outbox.sent(this.#config, seqs, now(), options));
+    } else if (now() >= deadlineMs) await this.#giveUp(seqs, 'ALERT_FAILED', detail);
+    else await this.#persist(() => outbox.failed(seqs, detail, nextMs, now()));
+  }
+
+  get #limited(): boolean {
+    return this.#config.max_per_hour !== null;
   }
 
   /** Less what a receiver took from another sink. */
   async #withoutDelivered(waiting: Waiting): Promise<Waiting | undefined> {
     const { outbox, now, metrics, memory } = this.#deps;
-    if (!memory) return waiting;
+    // Of what is left others know only that some have it.
+    if (!memory || waiting.rest) return waiting;
     const rows: Waiting['rows'][number][] = [];
     for (const row of waiting.rows) {
       if (!(await memory.wasDelivered(this.#config.id, row.key))) {

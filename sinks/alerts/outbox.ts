@@ -6,6 +6,7 @@ import { type Database, openWriter, type Row } from '../../runtime/stores/sqlite
 import type { Decision } from './memory.ts';
 import { countPending, decisionsOn, type Entered, type Entry, enter } from './outbox_enter.ts';
 import { dueOf, nextReminder, noteTold, remind } from './outbox_remind.ts';
+import { addRest, REST } from './outbox_rest.ts';
 import { recover, retain } from './outbox_retain.ts';
 import { OUTBOX_FILE, OUTBOX_MIGRATIONS, OUTBOX_SCHEMA, OUTBOX_VERSION } from './outbox_schema.ts';
 import { type Present, RETRY_FOR_MS, withdraw } from './outbox_silence.ts';
@@ -15,6 +16,8 @@ import { HOUR_MS, type Plan, type WaitingRow } from './plan.ts';
 export interface Waiting {
   /** In order; at least one. */
   rows: readonly { seq: number; key: string; body: string; capturedMs: number; reminder: boolean }[];
+  /** Some of the channel's receivers have it, and it is for the others. */
+  rest: boolean;
   nextMs: number;
   deadlineMs: number;
   attempts: number;
@@ -84,7 +87,7 @@ export class Outbox {
     const row = this.#db.get(
       `SELECT * FROM messages AS m WHERE webhook = ? AND status = 'pending' AND NOT EXISTS (
          SELECT 1 FROM messages AS earlier WHERE earlier.webhook = m.webhook AND earlier.incident = m.incident
-           AND earlier.revision < m.revision AND earlier.status = 'pending')
+           AND earlier.revision < m.revision AND earlier.again <> ${REST} AND earlier.status = 'pending')
        ORDER BY next_ms, seq LIMIT 1`,
       channel,
     );
@@ -94,7 +97,7 @@ export class Outbox {
   /** What waits for a channel, the gravest first where there is more than is looked at; in order. */
   waiting(channel: string): WaitingRow[] {
     const rows = this.#db.all(
-      `SELECT m.seq, m.incident, m.severity, m.entered_ms, m.captured_ms, m.next_ms, m.batch, i.told_ms, i.closed
+      `SELECT m.seq, m.incident, m.severity, m.entered_ms, m.captured_ms, m.next_ms, m.batch, m.again, i.told_ms, i.closed
        FROM messages AS m INDEXED BY messages_held LEFT JOIN incidents AS i ON i.webhook = m.webhook AND i.incident = m.incident
        WHERE m.webhook = ? AND m.status = 'pending'
        ORDER BY m.batch IS NULL, m.severity <> 'critical', m.seq LIMIT ?`,
@@ -137,9 +140,15 @@ export class Outbox {
     });
   }
 
-  /** `limited`: counts against messages an hour. */
-  sent(channel: ChannelConfig, seqs: readonly number[], now: number, limited = false): void {
+  /** `limited`: counts against messages an hour. `leftMs`: some receivers do not have it, and get it then. */
+  sent(
+    channel: ChannelConfig,
+    seqs: readonly number[],
+    now: number,
+    { limited = false, leftMs }: { limited?: boolean; leftMs?: number } = {},
+  ): void {
     this.#db.transaction(() => {
+      if (leftMs !== undefined) addRest(this.#db, seqs, leftMs, now);
       for (const seq of seqs) {
         const row = this.#db.get('SELECT incident FROM messages WHERE seq = ?', seq);
         this.#end(seq, 'sent', now);
@@ -272,6 +281,7 @@ function toWaiting(rows: readonly Row[]): Waiting | undefined {
       capturedMs: Number(row['captured_ms']),
       reminder: Number(row['again']) > 0,
     })),
+    rest: Number(first['again']) === REST,
     nextMs: Number(first['next_ms']),
     deadlineMs: Number(first['deadline_ms']),
     attempts: Number(first['attempts']),
@@ -287,6 +297,7 @@ function toWaitingRow(row: Row): WaitingRow {
     capturedMs: Number(row['captured_ms']),
     nextMs: Number(row['next_ms']),
     batch: row['batch'] === null ? null : Number(row['batch']),
+    rest: Number(row['again']) === REST,
     told: row['told_ms'] !== null,
     over: row['closed'] === 1,
   };

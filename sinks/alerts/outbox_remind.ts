@@ -3,6 +3,7 @@ import type { ChannelConfig } from '../../config/site_alerts.ts';
 import { isActive, nextBoundary } from '../../runtime/schedule.ts';
 import type { Database } from '../../runtime/stores/sqlite.ts';
 import { type Body, reminderBody } from './message.ts';
+import { REST } from './outbox_rest.ts';
 import { endSilence, type Present } from './outbox_silence.ts';
 
 /** A reminder that nobody takes is not worth a day: the next one says more. */
@@ -76,7 +77,7 @@ function remindOf(
 ): void {
   const { incident: last }: Body = JSON.parse(body);
   const waits = db.get(
-    `SELECT 1 FROM messages WHERE webhook = ? AND incident = ? AND status = 'pending'`,
+    `SELECT 1 FROM messages WHERE webhook = ? AND incident = ? AND again <> ${REST} AND status = 'pending'`,
     ...[channel.id, incident],
   );
   // Alertmanager is told that it lasts; whether people hear of that is its own business.

@@ -26,7 +26,8 @@ CREATE TABLE alive (one INTEGER PRIMARY KEY CHECK (one = 1), at_ms INTEGER NOT N
 
 /**
  * `webhook` is the id of a channel, whatever its kind: once there were webhooks alone.
- * `messages`: one row a channel and transition, or reminder (`again` > 0). `pending` waits for delivery; `dying` was
+ * `messages`: one row a channel and transition, or reminder (`again` > 0), or what is left of one
+ * (`again` = -1: some of the channel's receivers have it). `pending` waits for delivery; `dying` was
  * given up and its letter is not on the bus yet; `sent`, `dead`, and what was silenced (`muted`, `cool_down`, …) are
  * final. Only what may be sent again keeps its body. `batch`: `seq` of the first row that it goes out with, once that
  * was tried. `incidents`: what each channel heard of an incident; `body` is the newest, for reminders, or while it is

@@ -10,7 +10,17 @@ const at = (time: string): number => Date.parse(`2026-11-22T${time}:00.000Z`);
 
 function row(seq: number, over: Partial<WaitingRow> = {}): WaitingRow {
   const times = { enteredMs: NOON, capturedMs: over.enteredMs ?? NOON, nextMs: over.enteredMs ?? NOON };
-  return { seq, incident: `i-${seq}`, critical: false, ...times, batch: null, told: false, over: false, ...over };
+  return {
+    seq,
+    incident: `i-${seq}`,
+    critical: false,
+    ...times,
+    batch: null,
+    rest: false,
+    told: false,
+    over: false,
+    ...over,
+  };
 }
 
 const policy = (over: Partial<Policy> = {}): Policy => ({
@@ -55,6 +65,13 @@ describe('grouping', () => {
     const later = row(3, { enteredMs: NOON });
     expect(decide([...tried, later], group, NOON + 30_000).send).toEqual([3]);
     expect(decide([...tried, later], group, NOON + 90_000).send).toEqual([1, 2]);
+  });
+
+  it('what is left for some receivers goes again by itself, and holds up nothing', () => {
+    const left = row(1, { incident: 'a', batch: 1, rest: true, nextMs: NOON + 60_000, told: true });
+    const end = row(2, { incident: 'a', told: true });
+    expect(decide([left, end], group, NOON + 30_000).send).toEqual([2]);
+    expect(decide([left, end], group, NOON + 60_000).send).toEqual([1]);
   });
 
   it('nothing of an incident goes past what failed of it', () => {

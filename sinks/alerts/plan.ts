@@ -17,6 +17,8 @@ export interface WaitingRow {
   nextMs: number;
   /** Rows of one message that was tried before: they stay together. */
   batch: number | null;
+  /** Only for receivers that were left out: nothing waits for it. */
+  rest: boolean;
   /** The channel has had a message about its incident. */
   told: boolean;
   /** Its incident has closed. */
@@ -78,7 +80,7 @@ export function plan(rows: readonly WaitingRow[], policy: Policy, circumstances:
     nextMs = Math.min(nextMs, ms);
   };
   // Of an incident nothing goes past what failed.
-  const blocked = new Set(rows.filter(({ batch }) => batch !== null).map(({ incident }) => incident));
+  const blocked = new Set(rows.filter(({ batch, rest }) => batch !== null && !rest).map(({ incident }) => incident));
   const fresh = rows.filter(({ batch, incident }) => batch === null && !blocked.has(incident));
   const { ready, drop } = release(fresh, policy, circumstances, waitUntil);
   const send = choose(ready, policy, circumstances, waitUntil);

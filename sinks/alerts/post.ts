@@ -22,7 +22,8 @@ export interface Attempt {
 }
 
 export type Outcome =
-  | { kind: 'delivered' }
+  /** `left`: some of its receivers have it, and why others do not. */
+  | { kind: 'delivered'; left?: { reason: string; detail: string } }
   /** No attempt of the same will ever succeed. */
   | { kind: 'refused'; reason: string; detail: string }
   | { kind: 'failed'; reason: string; detail: string; retryAfterMs: number }

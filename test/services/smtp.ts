@@ -19,6 +19,8 @@ export class SmtpServer {
   readonly mails: Mail[] = [];
   /** Codes that receivers get instead of 250, in turn. */
   readonly codes: number[] = [];
+  /** The same for one receiver, by address. */
+  readonly codesFor = new Map<string, number[]>();
   #mode: 'take' | 'hang' | 'refuse' = 'take';
   #folder = '';
   #server: SMTPServer | undefined;
@@ -58,8 +60,8 @@ export class SmtpServer {
         const known = session.secure && auth.username === user && auth.password === password;
         done(known ? null : new Error('no such account'), { user });
       },
-      onRcptTo: (_address, _session, done) => {
-        const code = this.#mode === 'refuse' ? 550 : this.codes.shift();
+      onRcptTo: ({ address }, _session, done) => {
+        const code = this.#mode === 'refuse' ? 550 : (this.codesFor.get(address)?.shift() ?? this.codes.shift());
         done(code === undefined ? null : Object.assign(new Error('not now'), { responseCode: code }));
       },
       onData: (stream, session, done) => {

@@ -6,7 +6,7 @@ import type { AdapterAttempt } from './types.ts';
 
 /** What is under way. */
 export interface Exchange {
-  done: Promise<void>;
+  done: Promise<Outcome>;
   /** Lets go of the connection; called once, however it went. */
   end: () => void;
 }
@@ -26,10 +26,7 @@ export async function bounded(
     if (signal.aborted) return { kind: 'abandoned' };
     return failed('timeout', `not done within ${timeoutMs} ms`);
   });
-  const done = exchange.done.then(
-    (): Outcome => ({ kind: 'delivered' }),
-    (error: unknown) => toOutcome(asError(error)),
-  );
+  const done = exchange.done.catch((error: unknown) => toOutcome(asError(error)));
   try {
     return await Promise.race([done, timeout]);
   } finally {

@@ -40,7 +40,7 @@ export function mqttAdapter(config: ChannelOf<'mqtt'>): Adapter {
             });
           });
         });
-        return { done, end: () => void client.end(!acknowledged) };
+        return { done: done.then((): Outcome => ({ kind: 'delivered' })), end: () => void client.end(!acknowledged) };
       };
       return bounded(attempt, begin, toOutcome);
     },
