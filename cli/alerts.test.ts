@@ -8,7 +8,7 @@ import { AlertsSink } from '../sinks/alerts/alerts.ts';
 import { HttpReceiver, SHAPES } from '../sinks/alerts/channels/testing_http.ts';
 import { publish, testDeps } from '../sinks/testing.ts';
 import { until } from '../test/wait.ts';
-import { redeliver, test } from './alerts.ts';
+import { mendOf, redeliver, test } from './alerts.ts';
 
 let folder: string;
 let config: string;
@@ -62,6 +62,18 @@ it('test sends over each channel, and says which one does not work and why', asy
     code: 0,
   });
   await expect(test({ config, channel: 'chatt' })).rejects.toThrow(/no channel chatt/);
+});
+
+it.each([
+  ['tls', /ca_file/],
+  ['smtp_login', /username and password/],
+  ['login', /username and password/],
+  ['unreadable', /address/],
+  ['configuration', /file/],
+  ['smtp_5xx', /from/],
+  ['invalid', /address/],
+])('says what to do about %s', (reason, what) => {
+  expect(mendOf(reason)).toMatch(what);
 });
 
 it('redeliver tries again what was given up, of the channel that is named or of all', async () => {

@@ -24,14 +24,23 @@ async function channelsOf({ config: path, channel }: AlertsOptions) {
   return { config, channels };
 }
 
-/** @param reason of an outcome, see `post.ts` */
-function mendOf(reason: string): string {
-  if (reason === 'unreachable')
-    return 'Nobody takes a connection there: check host, port and TLS, and that the server runs.';
-  if (reason === 'timeout') return 'It does not answer: check the address, the firewall, and timeout_s.';
-  if (reason === 'secret') return 'Set it where this command and the sink run, and try again.';
-  if (reason === 'http_4xx') return 'It does not want this: check address, token, topic or chat of the channel.';
-  return 'See the log of the server; banksman tries such again for 24 hours.';
+/** By reason of an outcome. */
+const MENDS: Readonly<Record<string, string>> = {
+  unreachable: 'Nobody takes a connection there: check host, port and TLS, and that the server runs.',
+  timeout: 'It does not answer: check the address, the firewall, and timeout_s.',
+  secret: 'Set it where this command and the sink run, and try again.',
+  configuration: 'Put that file where this command and the sink run, or mend its path in the site file.',
+  tls: 'Name the authority that signed its certificate in ca_file, and the server as its certificate does; check tls and the port.',
+  smtp_login: 'Check username and password; many providers want a password for apps here.',
+  login: 'Check username and password, and that this account may publish to the topic.',
+  smtp_5xx: 'The server does not want this: check from, to, and whether the account may send as from.',
+  http_4xx: 'It does not want this: check address, token, topic or chat of the channel.',
+  invalid: 'The address or the token of the channel cannot be sent: mend it in the site file or in the secret.',
+  unreadable: 'Something else answers there: check the address, and that no login page or proxy is in front.',
+};
+
+export function mendOf(reason: string): string {
+  return MENDS[reason] ?? 'See the log of the server; banksman tries such again for 24 hours.';
 }
 
 /** Sends a test over each channel from this process, with its environment. @returns 1 where one does not work. */
