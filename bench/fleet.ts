@@ -18,7 +18,7 @@
  *   cleanup and rules, over the local bus and over Kafka on the same machine by turns: CPU of all processes a frame,
  *   and memory of the one that is the bus.
  * - `hops`: the whole system with four cameras over RTSP (720p25, 2 Mbit/s), Redis and S3: CPU and bytes of a camera at
- *   each hop, of a still picture, of an empty scene and while somebody is there.
+ *   each hop, the stores among them, of a still picture, of an empty scene and while somebody is there.
  * - `soak`: frames of 1,000 cameras at one a second through detection (stand-in), cleanup and rules, for ten minutes:
  *   lag, memory at its middle and end, CPU a camera.
  * Where a figure has a bar it stands beside it, with whether the median reached it; one that did not ends with 1.

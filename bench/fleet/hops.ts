@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { startRtspServer } from '../../simulator/rtsp/server.ts';
 import { VISITOR } from '../../test/data.ts';
 import { cpuSeconds, family, processes, residentBytes } from '../../test/processes.ts';
@@ -54,19 +55,30 @@ export async function measureHops(kafka: KafkaServer, ms: number): Promise<Hops>
   await until('all cameras to be watched', async () => {
     return metricSum(await up.metrics(), 'camera_watched', {}) === CAMERAS.length;
   });
-  const pids = { ...pidsOf(up), kafka: [kafka.pid], redis: redisPids(redis.port) };
+  const client = new Redis(redis.url);
+  parts.defer(() => client.disconnect());
+  const stores = async (): Promise<Record<string, number>> => ({
+    'Redis, KB taken in': (await netBytes(client, 'input')) / 1_000,
+    'Redis, KB given out': (await netBytes(client, 'output')) / 1_000,
+    'S3, KB of evidence written': metricSum(await up.metrics(), 'evidence_bytes_total', {}) / 1_000,
+  });
   const found: Hops = {};
   for (const [scene, what] of Object.entries(SCENES)) {
     for (const camera of CAMERAS) await rtsp.scene(`/${camera}`, scene);
     await sleep(SETTLE_MS);
     for (const topic of TOPICS) bytes.set(topic, 0);
-    const before = cost(pids);
+    // Of now: a camera process that was started anew meanwhile is another one.
+    const pids = { ...pidsOf(up), kafka: [kafka.pid], redis: pidsAt(redis.port), S3: pidsAt(s3.port) };
+    const [before, storesBefore] = [cost(pids), await stores()];
     await sleep(ms);
-    const after = cost(pids);
+    const [after, storesAfter] = [cost(pids), await stores()];
     const perCamera = CAMERAS.length * (ms / 1_000);
     for (const [name, { cpu, mb }] of Object.entries(after)) {
       found[`${what}: ${name}, ms of CPU a second and camera`] = ((cpu - (before[name]?.cpu ?? 0)) * 1_000) / perCamera;
       found[`${what}: ${name}, resident MB a process`] = mb;
+    }
+    for (const [name, kb] of Object.entries(storesAfter)) {
+      found[`${what}: ${name} a second and camera`] = (kb - (storesBefore[name] ?? 0)) / perCamera;
     }
     for (const [topic, size] of bytes) found[`${what}: ${topic}, KB a second and camera`] = size / 1_000 / perCamera;
   }
@@ -91,7 +103,13 @@ function pidsOf(up: Up): Record<string, number[]> {
   };
 }
 
-function redisPids(port: number): number[] {
+/** Over the network, whoever spoke with it. */
+async function netBytes(client: Redis, way: 'input' | 'output'): Promise<number> {
+  return Number(new RegExp(`total_net_${way}_bytes:(\\d+)`).exec(await client.info('stats'))?.[1]);
+}
+
+/** Servers that were started for this port. */
+function pidsAt(port: number): number[] {
   return processes().flatMap(({ pid, args }) => (args.join(' ').includes(`:${port}`) ? [pid] : []));
 }
 
