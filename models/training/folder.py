@@ -72,3 +72,18 @@ def read_folder(path: Path) -> Folder:
     except (KeyError, TypeError, ValueError) as error:
         raise FolderError(f"{file}: {type(error).__name__} {error}") from error
     return Folder(path, list(categories), categories, list(pictures.values()))
+
+
+def refuse_lacking(judged: Folder, classes: list[str], learnt: Path) -> None:
+    """Boxes of a class that a folder does not have cannot be judged on it. Raises FolderError."""
+    lacking = [label for label in classes if label not in judged.categories]
+    if not lacking:
+        return
+    noun = "class" if len(lacking) == 1 else "classes"
+    verb = "is" if len(lacking) == 1 else "are"
+    kept = ",".join(label for label in classes if label in judged.categories)
+    without = f", or leave it out: --classes {kept}" if kept else ""
+    raise FolderError(
+        f"{judged.path / 'instances.json'}: has no {noun} {', '.join(lacking)}, which {verb} to be learnt from {learnt}. "
+        f"Add what is lacking to the categories there, with boxes or without{without}"
+    )

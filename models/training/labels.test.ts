@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -71,6 +71,40 @@ describe.skipIf(!HAS_PYTHON)('labels', () => {
       'size differs from instances.json',
     ]);
   });
+
+  test('a folder to judge on that lacks a class is refused before anything is scaled or learnt', async () => {
+    const folder = async (name: string, classes: string[]): Promise<string> => {
+      const path = join(dir, name);
+      await mkdir(path);
+      const categories = classes.map((label, index) => ({ id: index + 1, name: label }));
+      await writeFile(join(path, 'instances.json'), JSON.stringify({ images: [], categories, annotations: [] }));
+      return path;
+    };
+    const train = await folder('train', ['person', 'hard-hat', 'vest']);
+    const val = await folder('val', ['vest', 'person']);
+    // What needs PyTorch is stood in for; who scales pictures says so.
+    const code = `
+import argparse, pathlib, sys, unittest.mock
+for name in ("torch", "data", "loss", "network", "predict"):
+    sys.modules[name] = unittest.mock.MagicMock()
+sys.modules["data"].Pictures.side_effect = lambda *_: print("scales") or unittest.mock.MagicMock()
+sys.path.insert(0, sys.argv[1])
+import folder, train
+data, val, classes = pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]), sys.argv[4] or None
+try:
+    train.prepare(argparse.Namespace(data=data, val=val, init=None, classes=classes, size="64x64"), data)
+except folder.FolderError as error:
+    print(error)
+`;
+    const prepared = (classes: string, judged: string): string =>
+      execFileSync('python3', ['-B', '-c', code, HERE, train, judged, classes], { encoding: 'utf8' });
+    expect(prepared('', val)).toBe(
+      `${join(val, 'instances.json')}: has no class hard-hat, which is to be learnt from ${train}. ` +
+        'Add what is lacking to the categories there, with boxes or without, or leave it out: --classes person,vest\n',
+    );
+    expect(prepared('person,vest', val)).toBe('scales\nscales\n');
+    expect(prepared('', train)).toBe('scales\nscales\n');
+  }, 60_000);
 
   test('every script compiles', async () => {
     const scripts = (await readdir(HERE)).filter((file) => file.endsWith('.py'));

@@ -26,7 +26,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 import torch
 
 from data import Batches, Pictures
-from folder import FolderError, read_folder
+from folder import FolderError, read_folder, refuse_lacking
 from loss import detection_loss
 from network import Design, Detector, cells, load, save
 from predict import judge, predict
@@ -125,10 +125,14 @@ def main() -> int:
 def prepare(options: argparse.Namespace, cache: Path) -> tuple[Detector, Pictures, Pictures | None]:
     if options.init:
         detector, _ = load(options.init)
+        classes = list(detector.design.classes)
     else:
         classes = options.classes.split(",") if options.classes else read_folder(options.data).labels
         width, height = size(options.size)
         detector = Detector(Design(tuple(classes), width, height))
+    # Else said at the first check, a quarter of an hour later.
+    if options.val:
+        refuse_lacking(read_folder(options.val), classes, options.data)
     design = detector.design
     pictures = Pictures(options.data, design.classes, design.width, design.height, cache)
     val = Pictures(options.val, design.classes, design.width, design.height, cache) if options.val else None
