@@ -1,11 +1,14 @@
 /**
  * usage: npm run bench -- render [--repeats N] [--frames N] [--json]
- * How fast the simulator draws: frames a second on one core, encoding and sensor aside, median and range over the
- * repeats. `demo`: the demo's round as its four cameras see it, wind and clouds included; the others in the yard. `calm`: the site with nobody in motion near; `busy`: ten people and vehicles at work; `wind`: trees and
- * cloth sway as well; `clouds`: the light changes from frame to frame; `full`: the busy frame with the whole scene
+ * How fast the simulator draws: frames a second on one core, encoding aside, median and range over the repeats. `demo`:
+ * the demo's round as its four cameras see it, wind and clouds included; `sensor`: the same with the sensor's noise and
+ * clock, all that a clip takes before its encoder; beside it what real time takes. The others are drawn alone, without
+ * a sensor, in the yard. `calm`: the site with nobody in motion near; `busy`: ten people and vehicles at work;
+ * `wind`: trees and cloth sway as well; `clouds`: the light changes from frame to frame; `full`: the busy frame with the whole scene
  * shaded anew, as without kept colours.
  */
 import { parseArgs } from 'node:util';
+import { Sensor } from '../simulator/picture/sensor.ts';
 import { SceneRenderer } from '../simulator/render/renderer.ts';
 import { CAMERAS, cameraModel } from '../simulator/site.ts';
 import { PLAN } from '../simulator/world/plan.ts';
@@ -27,6 +30,9 @@ interface Case {
 
 /** Frames before it counts: scenes are drawn, code is compiled. */
 const WARM_UP = 60;
+
+/** Frames a second of all cameras of the site. */
+const REAL_TIME = CAMERAS.reduce((sum, { fps }) => sum + fps, 0);
 
 const CASES: readonly Case[] = [
   { name: 'calm', actors: (t) => crew(t, 2, 0), conditions: CLEAR, keepScene: true },
@@ -51,16 +57,21 @@ export async function run(args: string[]): Promise<void> {
     const renderer = new SceneRenderer(PLAN, cameraModel('yard'), { seed: 1, keepScene });
     return measure(name, repeats, frames, (i) => renderer.render(actors(i / 10), conditions, i / 10));
   });
-  results.unshift(demo(repeats, frames));
+  const views = CAMERAS.map((camera) => ({
+    renderer: new SceneRenderer(PLAN, camera, { seed: 1 }),
+    sensor: new Sensor(camera, { seed: 1, clock: true }),
+  }));
+  results.unshift(demo(views, repeats, frames, false), demo(views, repeats, frames, true));
   const rate = (wanted: string): number => results.find(({ name }) => name === wanted)?.median ?? 0;
   const gain = rate('busy') / rate('full');
   if (values.json) {
-    console.log(JSON.stringify({ width: 960, height: 540, frames, results, gain }));
+    console.log(JSON.stringify({ width: 960, height: 540, frames, results, gain, realTime: REAL_TIME }));
     return;
   }
   console.log(`960×540, frames per second of CPU time, median (range) of ${values.repeats} × ${frames} frames`);
   for (const { name, median, low, high } of results) {
-    console.log(`${name.padEnd(7)} ${median.toFixed(0).padStart(5)}  (${low.toFixed(0)}–${high.toFixed(0)})`);
+    const beside = name === 'sensor' ? `  real time of ${CAMERAS.length} cameras: ${REAL_TIME}` : '';
+    console.log(`${name.padEnd(7)} ${median.toFixed(0).padStart(5)}  (${low.toFixed(0)}–${high.toFixed(0)})${beside}`);
   }
   console.log(`keeping the still scene: ${gain.toFixed(1)} × the busy frame drawn in full`);
 }
@@ -86,16 +97,23 @@ function measure(name: string, repeats: number, frames: number, draw: (index: nu
   return { name, median: rates[rates.length >> 1] ?? 0, low: rates[0] ?? 0, high: rates.at(-1) ?? 0 };
 }
 
+interface View {
+  renderer: SceneRenderer;
+  sensor: Sensor;
+}
+
 /** Moments spread over the whole round, two frames in a row at each, cameras in turn. */
-function demo(repeats: number, frames: number): Rate {
+function demo(views: readonly View[], repeats: number, frames: number, withSensor: boolean): Rate {
   const world = makeWorld('demo', 1);
-  const renderers = CAMERAS.map((camera) => new SceneRenderer(PLAN, camera, { seed: 1 }));
-  const moments = Math.ceil(frames / (2 * renderers.length));
-  return measure('demo', repeats, 2 * renderers.length * moments, (index) => {
-    const moment = Math.floor(index / (2 * renderers.length)) % moments;
+  const moments = Math.ceil(frames / (2 * views.length));
+  return measure(withSensor ? 'sensor' : 'demo', repeats, 2 * views.length * moments, (index) => {
+    const moment = Math.floor(index / (2 * views.length)) % moments;
     const t = (moment * world.durationS) / moments + (index % 2) / 10;
-    const renderer = renderers[Math.floor(index / 2) % renderers.length];
-    renderer?.render(world.actors(t), world.conditions(t), t);
+    const view = views[Math.floor(index / 2) % views.length];
+    if (!view) return;
+    const conditions = world.conditions(t);
+    const { pixels } = view.renderer.render(world.actors(t), conditions, t);
+    if (withSensor) view.sensor.expose(pixels, conditions, t);
   });
 }
 
