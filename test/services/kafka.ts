@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,6 +14,15 @@ export interface KafkaServerOptions {
   properties?: Readonly<Record<string, string>>;
   /** Ports by protocol, beside the plain one. */
   listeners?: Readonly<Record<string, number>>;
+  /** Of a cluster of several, as `KafkaCluster` starts them. Default: alone, as number 1. */
+  node?: KafkaNode;
+}
+
+export interface KafkaNode {
+  readonly id: number;
+  readonly controllerPort: number;
+  /** `controller.quorum.voters`. */
+  readonly voters: string;
 }
 
 /** A JVM on a loaded machine. */
@@ -22,7 +32,7 @@ const PROPERTIES = fileURLToPath(new URL('../../deploy/services/kafka.properties
 /** A formatted log directory is the same for everybody; formatting one takes a JVM. */
 const TEMPLATE = fileURLToPath(new URL('../../.cache/services/kafka-formatted', import.meta.url));
 
-/** A real Kafka broker (one node, KRaft) on loopback in a temporary folder. Started again it has the same port and data. */
+/** A real Kafka broker (KRaft, its own controller) on loopback in a temporary folder. Started again it has the same port and data. */
 export class KafkaServer {
   readonly #options: KafkaServerOptions;
   #folder: string | undefined;
@@ -30,6 +40,7 @@ export class KafkaServer {
   #port = 0;
   #controllerPort = 0;
   #said = '';
+  #frozen = false;
 
   constructor(options: KafkaServerOptions = {}) {
     this.#options = options;
@@ -50,8 +61,10 @@ export class KafkaServer {
     const { program, classpath, broker } = findKafka();
     if (this.#folder === undefined) {
       this.#folder = mkdtempSync(join(tmpdir(), 'banksman-kafka-'));
-      [this.#port, this.#controllerPort] = [await freePort(), await freePort()];
+      const { node } = this.#options;
+      [this.#port, this.#controllerPort] = [await freePort(), node?.controllerPort ?? (await freePort())];
       cpSync(formatted(), this.#logDir, { recursive: true });
+      if (node) nameNode(join(this.#logDir, 'meta.properties'), node.id);
       this.#configure();
     }
     const args = ['-Xmx512m', '-Xms128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', classpath];
@@ -59,6 +72,7 @@ export class KafkaServer {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process = child;
+    this.#frozen = false;
     this.#said = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (data: Buffer) => {
@@ -88,6 +102,11 @@ export class KafkaServer {
     return this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
+  /** It runs, and is not frozen. */
+  get awake(): boolean {
+    return this.running && !this.#frozen;
+  }
+
   get #logDir(): string {
     return this.#options.properties?.['log.dirs'] ?? join(this.folder, 'log');
   }
@@ -103,6 +122,7 @@ export class KafkaServer {
 
   /** It holds its connections and answers nothing. */
   freeze(on: boolean): void {
+    this.#frozen = on;
     this.#process?.kill(on ? 'SIGSTOP' : 'SIGCONT');
   }
 
@@ -123,11 +143,13 @@ export class KafkaServer {
   }
 
   #configure(): void {
+    const { node } = this.#options;
     const open = Object.entries({ PLAINTEXT: this.#port, ...this.#options.listeners });
     const listeners = open.map(([protocol, port]) => `${protocol}://127.0.0.1:${port}`).join(',');
     writeProperties(join(this.folder, 'server.properties'), {
       ...brokerProperties(this.#port, this.#controllerPort, join(this.folder, 'log')),
       ...OWN,
+      ...(node && { 'node.id': String(node.id), 'controller.quorum.voters': node.voters }),
       listeners: `${listeners},CONTROLLER://127.0.0.1:${this.#controllerPort}`,
       'advertised.listeners': listeners,
       ...this.#options.properties,
@@ -156,6 +178,14 @@ function brokerProperties(port: number, controllerPort: number, data: string): R
 function writeProperties(file: string, properties: Readonly<Record<string, string>>): void {
   const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}\n`);
   writeFileSync(file, lines.join(''));
+}
+
+/** The template is of number 1; each node's directory has an id of its own. */
+function nameNode(file: string, id: number): void {
+  const named = readFileSync(file, 'utf8')
+    .replace(/^node\.id=.*$/m, `node.id=${id}`)
+    .replace(/^directory\.id=.*$/m, `directory.id=${randomBytes(16).toString('base64url')}`);
+  writeFileSync(file, named);
 }
 
 function formatted(): string {

@@ -36,6 +36,8 @@ interface Lane {
   batch: { readonly records: Waiting[]; readonly firstSequence: number } | undefined;
   sequence: number;
   readonly attempts: Attempts;
+  /** Its leader is being looked for. */
+  finding: boolean;
 }
 
 /** What a broker answers that has lost sight of a producer. */
@@ -122,7 +124,10 @@ export class Batcher {
     const id = `${topic}/${partition}`;
     let lane = this.#lanes.get(id);
     if (!lane) {
-      lane = { topic, partition, waiting: [], batch: undefined, sequence: 0, attempts: this.#cluster.attempts(RETRY) };
+      lane = {
+        ...{ topic, partition, waiting: [], batch: undefined, sequence: 0, finding: false },
+        attempts: this.#cluster.attempts(RETRY),
+      };
       this.#lanes.set(id, lane);
     }
     return lane;
@@ -134,28 +139,32 @@ export class Batcher {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      void this.#flush();
+      this.#flush();
     });
   }
 
-  async #flush(): Promise<void> {
+  #flush(): void {
     if (this.#renew) {
       // The new identity begins when nothing is on its way under the old one.
       if (this.#sending.size > 0) return;
       this.#begin();
     }
     const byBroker = new Map<number, { broker: Broker; lanes: Lane[] }>();
-    await Promise.all(
-      [...this.#lanes.values()].map(async (lane) => {
-        this.#expire(lane);
-        if (isIdle(lane)) return lane.attempts.end();
-        const broker = await this.#leader(lane);
-        if (!broker) return;
-        const group = byBroker.get(broker.id) ?? { broker, lanes: [] };
-        group.lanes.push(lane);
-        byBroker.set(broker.id, group);
-      }),
-    );
+    for (const lane of this.#lanes.values()) {
+      this.#expire(lane);
+      if (isIdle(lane)) {
+        lane.attempts.end();
+        continue;
+      }
+      const broker = this.#cluster.knownLeader(lane.topic, lane.partition);
+      if (!broker) {
+        void this.#find(lane);
+        continue;
+      }
+      const group = byBroker.get(broker.id) ?? { broker, lanes: [] };
+      group.lanes.push(lane);
+      byBroker.set(broker.id, group);
+    }
     for (const [id, { broker, lanes }] of byBroker) {
       if (this.#sending.has(id)) continue;
       const sending = this.#request(broker, lanes).finally(() => {
@@ -166,17 +175,17 @@ export class Batcher {
     }
   }
 
-  /** Undefined: not now, and it is tried again in a while; the other partitions do not wait for it. */
-  async #leader(lane: Lane): Promise<Broker | undefined> {
+  /** Looks for its leader and goes on then; the other partitions do not wait for it. */
+  async #find(lane: Lane): Promise<void> {
+    if (lane.finding) return;
+    lane.finding = true;
     try {
-      return await this.#cluster.leader(lane.topic, lane.partition);
+      await this.#cluster.leader(lane.topic, lane.partition);
     } catch (error) {
-      lane.attempts.failed(error).then(
-        () => this.#schedule(),
-        (failure: unknown) => this.#reject(lane, failure),
-      );
-      return undefined;
+      await lane.attempts.failed(error).catch((failure: unknown) => this.#reject(lane, failure));
     }
+    lane.finding = false;
+    this.#schedule();
   }
 
   async #request(broker: Broker, lanes: readonly Lane[]): Promise<void> {

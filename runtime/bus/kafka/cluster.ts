@@ -4,29 +4,44 @@ import { BanksmanError } from '../../errors.ts';
 import { Attempts, type ClusterEvents, Troubles } from './attempts.ts';
 import { CODE } from './codes.ts';
 import { codeError, toBusError } from './errors.ts';
-import type { Broker, KafkaDriver, KafkaLink, KafkaOptions, TopicMetadata } from './link.ts';
+import { Line } from './line.ts';
+import type { Broker, ClusterMetadata, KafkaDriver, KafkaLink, KafkaOptions, TopicMetadata } from './link.ts';
 
 /** Metadata that failed are not asked for more often. */
 const REFRESH_MS = 200;
 const RETRY = { minMs: 100, maxMs: 2_000 };
 /** At the start a mistake; while it runs somebody renews what ended, and nothing is to be lost until then. */
 const MENDED_OUTSIDE: ReadonlySet<string> = new Set(['BUS_UNAUTHORIZED', 'BUS_TLS']);
+/** Who has let a request wait for so long may be gone: the others are asked. */
+const SLOW_MS = 2_000;
+const LOOK_MS = 1_000;
+/** What every broker answers at once is asked of the next one after that. */
+const ASK_MS = 3_000;
+
 /**
  * Who leads what, and the connections to them. A broker that goes away is asked again, with growing pauses and
  * for as long as the cluster is open: a restart or a change of leader is nobody's mistake.
+ *
+ * One that vanishes without a word is missed first by the cluster itself. So whoever has waited for a broker for
+ * long asks the others, and gives it up once they count it among them no more; one that is only slow is waited for.
  */
 export class Cluster {
   readonly options: KafkaOptions;
   readonly #driver: KafkaDriver;
   readonly #troubles: Troubles;
   readonly #closed = new AbortController();
-  readonly #links = new Map<string, Promise<KafkaLink>>();
+  readonly #lines = new Map<string, Line>();
+  /** When a broker last answered anything, performance.now(), by address. */
+  readonly #answers = new Map<string, number>();
   readonly #topics = new Map<string, TopicMetadata>();
   readonly #counts = new Map<string, number>();
   #brokers = new Map<number, Broker>();
+  /** Addresses that were ever told as a broker's: one that only leads to the cluster is never missed. */
+  readonly #told = new Set<string>();
+  #looking: NodeJS.Timeout | undefined;
+  #isLooking = false;
   #refreshing: Promise<void> | undefined;
   #refreshedAt = Number.NEGATIVE_INFINITY;
-  #seed = 0;
   #connected = false;
 
   constructor(options: KafkaOptions, driver: KafkaDriver, events: ClusterEvents = {}) {
@@ -43,7 +58,7 @@ export class Cluster {
   /** @throws BanksmanError when no broker answers now. */
   async reach(): Promise<void> {
     try {
-      await (await this.any()).metadata([]);
+      await this.ask((link) => link.metadata([]));
     } catch (error) {
       throw toBusError(error, this.options.brokers);
     }
@@ -61,11 +76,17 @@ export class Cluster {
 
   /** Its leader now; stale after `forget`. */
   async leader(topic: string, partition: number): Promise<Broker> {
-    const found = (await this.#topic(topic)).partitions.find((each) => each.partition === partition);
-    const broker = found && this.#brokers.get(found.leader);
+    await this.#topic(topic);
+    const broker = this.knownLeader(topic, partition);
     if (broker) return broker;
     this.forget(topic);
     throw new BanksmanError('BUS_UNREACHABLE', { where: topic, message: `partition ${partition} has no leader` });
+  }
+
+  /** As `leader`, without asking. */
+  knownLeader(topic: string, partition: number): Broker | undefined {
+    const found = this.#topics.get(topic)?.partitions.find((each) => each.partition === partition);
+    return found && this.#brokers.get(found.leader);
   }
 
   get brokers(): Broker[] {
@@ -79,41 +100,44 @@ export class Cluster {
 
   /** A connection for one purpose, made when there is none. Purposes do not wait for each other. */
   async link(broker: Broker, purpose: string): Promise<KafkaLink> {
-    const id = `${broker.host}:${broker.port}/${purpose}`;
-    const known = this.#links.get(id);
+    const address = addressOf(broker);
+    const id = `${address}/${purpose}`;
+    const known = this.#lines.get(id);
     if (known) {
-      const link = await known.catch(() => undefined);
+      const link = await known.link.catch(() => undefined);
       if (link?.isOpen) return link;
-      if (this.#links.get(id) === known) this.#links.delete(id);
+      if (this.#lines.get(id) === known) this.#lines.delete(id);
       link?.destroy();
     }
     this.#check();
-    const made = this.#links.get(id) ?? this.#connect(id, broker);
-    return made;
+    return (this.#lines.get(id) ?? this.#connect(id, address, broker)).link;
   }
 
-  /** Any broker, for what all of them answer. */
-  async any(purpose = 'control'): Promise<KafkaLink> {
-    const known = this.brokers;
-    const seeds = this.options.brokers.map((address, index) => ({ id: -1 - index, ...hostAndPort(address) }));
-    const candidates = known.length > 0 ? [...known, ...seeds] : seeds;
+  /** Asks what all brokers know of one after another, those that answered last first, until one answers. */
+  async ask<T>(question: (link: KafkaLink) => Promise<T>): Promise<T> {
+    const candidates = this.#candidates();
     let failure: unknown;
-    for (let attempt = 0; attempt < candidates.length; attempt++) {
-      const broker = candidates[(this.#seed + attempt) % candidates.length];
+    for (const [index, broker] of candidates.entries()) {
+      this.#check();
+      const answer = this.link(broker, 'control').then(question);
       try {
-        if (broker) return await this.link(broker, purpose);
+        return await (index + 1 < candidates.length ? within(ASK_MS, answer) : answer);
       } catch (error) {
         failure = error;
       }
     }
-    this.#seed += 1;
     throw failure;
   }
 
   async coordinator(group: string): Promise<Broker> {
-    const { errorCode, broker } = await (await this.any()).coordinator(group);
+    const { errorCode, broker } = await this.ask((link) => link.coordinator(group));
     if (errorCode === CODE.none) return broker;
     throw codeError(errorCode, `group ${group}`);
+  }
+
+  /** How long no broker has answered anything, ms. */
+  get silentMs(): number {
+    return performance.now() - Math.max(...this.#answers.values());
   }
 
   /**
@@ -158,21 +182,18 @@ export class Cluster {
 
   async close(): Promise<void> {
     this.#closed.abort();
-    const links = await Promise.allSettled(this.#links.values());
-    this.#links.clear();
-    await Promise.allSettled(links.map(async (each) => each.status === 'fulfilled' && (await each.value.close())));
+    clearInterval(this.#looking);
+    const lines = [...this.#lines.values()];
+    this.#lines.clear();
+    await Promise.allSettled(lines.map((line) => line.close()));
   }
 
   /** As the death of this process would. */
   abort(): void {
     this.#closed.abort();
-    for (const link of this.#links.values()) {
-      link.then(
-        (each) => each.destroy(),
-        () => undefined,
-      );
-    }
-    this.#links.clear();
+    clearInterval(this.#looking);
+    for (const line of this.#lines.values()) line.giveUp(new BanksmanError('BUS_LOST'));
+    this.#lines.clear();
   }
 
   async #topic(name: string): Promise<TopicMetadata> {
@@ -198,9 +219,8 @@ export class Cluster {
     await this.pause(Math.max(0, this.#refreshedAt + REFRESH_MS - performance.now()));
     this.#check();
     this.#refreshedAt = performance.now();
-    const link = await this.any();
-    const answer = await link.metadata(topics);
-    this.#brokers = new Map(answer.brokers.map((broker) => [broker.id, broker]));
+    const answer = await this.ask((link) => link.metadata(topics));
+    this.#learn(answer);
     for (const topic of answer.topics) {
       if (topic.errorCode === CODE.none) {
         this.#topics.set(topic.name, topic);
@@ -209,22 +229,78 @@ export class Cluster {
     }
   }
 
-  #connect(id: string, broker: Broker): Promise<KafkaLink> {
-    const connecting = this.#driver.connect(broker).then((link) => {
-      this.#connected = true;
-      if (!this.#closed.signal.aborted) return link;
-      link.destroy();
-      throw new BanksmanError('BUS_LOST');
+  #connect(id: string, address: string, broker: Broker): Line {
+    const line = new Line(
+      address,
+      async () => {
+        const link = await this.#driver.connect(broker);
+        this.#connected = true;
+        return link;
+      },
+      () => this.#answers.set(address, performance.now()),
+    );
+    this.#lines.set(id, line);
+    this.#looking ??= setInterval(() => void this.#look(), LOOK_MS).unref();
+    line.link.catch(() => {
+      if (this.#lines.get(id) === line) this.#lines.delete(id);
     });
-    this.#links.set(id, connecting);
-    connecting.catch(() => {
-      if (this.#links.get(id) === connecting) this.#links.delete(id);
-    });
-    return connecting;
+    return line;
+  }
+
+  /** Known brokers, and the addresses of the site file: those without an unanswered question first. */
+  #candidates(): Broker[] {
+    const seeds = this.options.brokers.map((address, index) => ({ id: -1 - index, ...hostAndPort(address) }));
+    const all = new Map([...seeds, ...this.#brokers.values()].map((broker) => [addressOf(broker), broker]));
+    const rank = (address: string): number => {
+      const isSlow = (this.#lines.get(`${address}/control`)?.waitsMs ?? 0) > SLOW_MS;
+      return isSlow ? -1 : (this.#answers.get(address) ?? 0);
+    };
+    return [...all].toSorted(([a], [b]) => rank(b) - rank(a)).map(([, broker]) => broker);
+  }
+
+  #learn({ brokers }: ClusterMetadata): void {
+    this.#brokers = new Map(brokers.map((broker) => [broker.id, broker]));
+    for (const broker of brokers) this.#told.add(addressOf(broker));
+  }
+
+  /** Gives up those who let somebody wait and whom the cluster misses too. */
+  async #look(): Promise<void> {
+    const late = (): Line[] => [...this.#lines.values()].filter(({ waitsMs }) => waitsMs > SLOW_MS);
+    if (this.#isLooking || late().length === 0) return;
+    this.#isLooking = true;
+    try {
+      // One client takes no topic for all of them; asked by every camera of a fleet that would be much.
+      const [topic] = this.#counts.keys();
+      this.#learn(await this.ask((link) => link.metadata(topic === undefined ? [] : [topic])));
+      const present = new Set(this.brokers.map(addressOf));
+      const gone = late().filter(({ address }) => this.#told.has(address) && !present.has(address));
+      if (gone.length === 0) return;
+      this.#topics.clear();
+      for (const line of gone) {
+        line.giveUp(new BanksmanError('BUS_UNREACHABLE', { where: line.address, message: 'the cluster misses it' }));
+      }
+    } catch {
+      // Nobody answers: whoever waits finds that out by himself.
+    } finally {
+      this.#isLooking = false;
+    }
   }
 
   #check(): void {
     if (this.#closed.signal.aborted) throw new BanksmanError('BUS_LOST');
+  }
+}
+
+const addressOf = ({ host, port }: Pick<Broker, 'host' | 'port'>): string => `${host}:${port}`;
+
+/** The work goes on, nobody waits for it any more. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${ms} ms`)), ms);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

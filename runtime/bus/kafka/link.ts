@@ -122,28 +122,31 @@ export interface CommitPosition {
 export interface KafkaLink {
   readonly isOpen: boolean;
   /** @param topics null: all of them. */
-  metadata(topics: readonly string[] | null): Promise<ClusterMetadata>;
-  initProducer(): Promise<{ errorCode: number; identity: ProducerIdentity }>;
-  produce(batches: readonly ProduceBatch[], identity: ProducerIdentity): Promise<Produced[]>;
+  readonly metadata: (topics: readonly string[] | null) => Promise<ClusterMetadata>;
+  readonly initProducer: () => Promise<{ errorCode: number; identity: ProducerIdentity }>;
+  readonly produce: (batches: readonly ProduceBatch[], identity: ProducerIdentity) => Promise<Produced[]>;
   /** Answers when there is something, or after `maxWaitMs`. */
-  fetch(partitions: readonly FetchPartition[], maxWaitMs: number, maxBytes: number): Promise<Fetched[]>;
-  offsets(queries: readonly OffsetQuery[]): Promise<OffsetAnswer[]>;
-  coordinator(group: string): Promise<{ errorCode: number; broker: Broker }>;
-  groups(): Promise<string[]>;
-  join(request: JoinRequest): Promise<Joined>;
-  sync(
+  readonly fetch: (partitions: readonly FetchPartition[], maxWaitMs: number, maxBytes: number) => Promise<Fetched[]>;
+  readonly offsets: (queries: readonly OffsetQuery[]) => Promise<OffsetAnswer[]>;
+  readonly coordinator: (group: string) => Promise<{ errorCode: number; broker: Broker }>;
+  readonly groups: () => Promise<string[]>;
+  readonly join: (request: JoinRequest) => Promise<Joined>;
+  readonly sync: (
     member: MemberIdentity,
     protocol: string,
     assignments: readonly { memberId: string; assignment: Buffer }[],
-  ): Promise<{ errorCode: number; assignment: Buffer }>;
-  heartbeat(member: MemberIdentity): Promise<number>;
-  leave(member: MemberIdentity): Promise<number>;
-  commit(member: MemberIdentity, positions: readonly CommitPosition[]): Promise<PartitionAnswer[]>;
+  ) => Promise<{ errorCode: number; assignment: Buffer }>;
+  readonly heartbeat: (member: MemberIdentity) => Promise<number>;
+  readonly leave: (member: MemberIdentity) => Promise<number>;
+  readonly commit: (member: MemberIdentity, positions: readonly CommitPosition[]) => Promise<PartitionAnswer[]>;
   /** What the group committed; `offset` -1 where nothing was. */
-  committed(group: string, partitions: readonly { topic: string; partition: number }[]): Promise<OffsetAnswer[]>;
-  close(): Promise<void>;
+  readonly committed: (
+    group: string,
+    partitions: readonly { topic: string; partition: number }[],
+  ) => Promise<OffsetAnswer[]>;
+  readonly close: () => Promise<void>;
   /** At once, without a word. */
-  destroy(): void;
+  readonly destroy: () => void;
 }
 
 /** A client library. */

@@ -18,7 +18,13 @@ export function offsetsAt(cluster: Cluster, partitions: readonly TopicPartition[
       [...Map.groupBy(asked, ({ broker }) => broker.id).values()].map(async (queries) => {
         const [first] = queries;
         if (!first) return [];
-        return (await cluster.link(first.broker, 'control')).offsets(queries);
+        try {
+          return await (await cluster.link(first.broker, 'control')).offsets(queries);
+        } catch (error) {
+          // Another may lead by now.
+          for (const { topic } of queries) cluster.forget(topic);
+          throw error;
+        }
       }),
     );
     const all = answers.flat();

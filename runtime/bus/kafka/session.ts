@@ -84,6 +84,10 @@ export class KafkaSession implements Session {
     return lags.flat();
   }
 
+  get silentMs(): number {
+    return this.#cluster.silentMs;
+  }
+
   join(spec: JoinSpec, events: MemberEvents): Membership {
     const own: MemberEvents = {
       assign: (partitions) => events.assign(partitions.map((each) => ({ ...each, topic: this.#here(each.topic) }))),
@@ -134,7 +138,7 @@ export class KafkaSession implements Session {
   }
 
   async #everything(): Promise<TopicPartition[]> {
-    const topics = await this.#cluster.persist(async () => (await this.#cluster.any()).metadata(null));
+    const topics = await this.#cluster.persist(() => this.#cluster.ask((link) => link.metadata(null)));
     return topics.topics
       .filter(({ name }) => name.startsWith(this.#cluster.options.prefix) && topicSpec(this.#here(name)))
       .flatMap(({ name, partitions }) => partitions.map(({ partition }) => ({ topic: name, partition })));
@@ -143,7 +147,7 @@ export class KafkaSession implements Session {
   async #groups(): Promise<string[]> {
     const { prefix } = this.#cluster.options;
     const found = await this.#cluster.persist(async () => {
-      const { brokers } = await (await this.#cluster.any()).metadata([]);
+      const { brokers } = await this.#cluster.ask((link) => link.metadata([]));
       return Promise.all(brokers.map(async (broker) => (await this.#cluster.link(broker, 'control')).groups()));
     });
     return found.flat().flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
