@@ -53,6 +53,13 @@ export class Roster {
     return this.#agents.get(agent);
   }
 
+  /** The newest word of anybody, monotonic ms, and how many spoke about then: silent at once since, if nobody lives. */
+  last(): { at: number; agents: number } {
+    const heard = [...this.#agents.values()].map(({ heardAt }) => heardAt);
+    const at = Math.max(...heard);
+    return { at, agents: heard.filter((each) => at - each <= 2 * ANNOUNCE_MS).length };
+  }
+
   /** Those heard of lately, whatever they are about, sorted by id. Those long silent are forgotten. */
   living(monotonic: number): KnownAgent[] {
     for (const [agent, { heardAt }] of this.#agents) {

@@ -88,6 +88,27 @@ async function statusOf(camera: string): Promise<CameraStatus | undefined> {
 }
 
 describe('who watches the fleet', () => {
+  it('waits longer where all agents fall silent at once: a broker that died is likelier, and they run on', async () => {
+    await own('gate', 'a');
+    await own('road', 'b');
+    const both = () => {
+      agents.set('a', { skewMs: 0, cameras: ['gate'] });
+      agents.set('b', { skewMs: 0, cameras: ['road'] });
+    };
+    both();
+    await pass(12);
+    agents.clear();
+    await pass(13);
+    expect(await value('cameras_unowned')).toBe(0);
+    both();
+    await pass(5);
+    expect(await value('cameras_unowned')).toBe(0);
+    expect(await statusOf('gate')).toBeUndefined();
+    agents.clear();
+    await pass(20);
+    expect(await value('cameras_unowned')).toBe(2);
+  });
+
   it('tells within ten seconds of a camera whose agent is silent, once, and that it is well again', async () => {
     const epoch = await own('gate', 'a');
     await own('road', 'b');

@@ -25,6 +25,8 @@ export interface FleetWatchDeps {
 const TICK_MS = 1_000;
 /** After an agent's death was seen: the coordinator gives its cameras away meanwhile. */
 const UNOWNED_MS = 2_500;
+/** Several agents that fall silent at once: a cluster takes nine seconds to miss a broker, and nothing is heard meanwhile. */
+const ALL_SILENT_MS = 15_000;
 /** Handing a camera over, two run it for as long as the first needs to stop. */
 const TWICE_MS = 5_000;
 /** One record that came late is no clock that is off. */
@@ -128,6 +130,8 @@ export class FleetWatch implements Component {
     const { graceMs = 0 } = this.#deps;
     const patienceMs = this.#heardAny ? AGENT_SILENT_MS : Math.max(AGENT_SILENT_MS, graceMs);
     if (now - this.#startedAt < patienceMs) return;
+    const last = this.#roster.last();
+    if (living.length === 0 && last.agents > 1 && now - last.at < ALL_SILENT_MS) return;
     const agents = new Set(living.map(({ record }) => record.agent));
     const unowned = this.#unowned.update(this.#without(agents), now, UNOWNED_MS);
     metrics.set('cameras_unowned', unowned.size);
