@@ -4,7 +4,7 @@ import type { BusAddress } from '../runtime/bus/open.ts';
 import type { Bus, Message, Producer, Table } from '../runtime/bus/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { ERRORS } from '../runtime/errors.ts';
-import { AGENT_SILENT_MS, ANNOUNCE_MS, Lasting, ownedTwice } from '../runtime/fleet/roster.ts';
+import { ANNOUNCE_MS, Lasting, ownedTwice } from '../runtime/fleet/roster.ts';
 import { LEAN_ARGS, leanEnv } from '../runtime/lean.ts';
 import type { Component } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -140,8 +140,7 @@ export class IngestAgent implements Component {
     const coordinator = new Coordinator({
       ...{ bus, site, log, metrics, clock, producer, cameras, owners, orders },
       roster: membership.roster,
-      hears: () => membership.hears,
-      judgesFrom: clock.monotonic() + (alone ? 0 : AGENT_SILENT_MS),
+      judges: () => membership.judges,
     });
     this.#running = { producer, cameras, owners, orders, membership, coordinator };
     for (const [, message] of cameras.entries()) this.#remember(message);
@@ -358,7 +357,7 @@ export class IngestAgent implements Component {
   /** Cut off from the others it stops its cameras: by now they are given to somebody who is not. */
   #checkLease(): void {
     const { log, agentId } = this.#options;
-    const isCutOff = this.#running?.membership.cutOff ?? false;
+    const isCutOff = this.#running?.membership.isCutOff() ?? false;
     if (isCutOff === this.#isCutOff) return;
     this.#isCutOff = isCutOff;
     if (isCutOff) log.error({ code: 'AGENT_CUT_OFF', agent: agentId }, ERRORS.AGENT_CUT_OFF.message);

@@ -24,10 +24,8 @@ export interface CoordinatorOptions {
   orders: Table;
   /** Fed by the agent, whether it leads or not: who takes over knows at once who lives. */
   roster: Roster;
-  /** Whether what this agent says comes back through the bus: then all that was said before was heard too. */
-  hears: () => boolean;
-  /** Monotonic: before it nobody who was not heard is taken for dead. */
-  judgesFrom: number;
+  /** Whether the roster tells who lives: what is not heard of an agent may not have been heard by this one. */
+  judges: () => boolean;
 }
 
 const TICK_MS = 1_000;
@@ -202,10 +200,10 @@ export class Coordinator implements Component {
   }
 
   async #act(): Promise<void> {
-    const { clock, hears, judgesFrom, orders, site, producer } = this.#options;
+    const { clock, judges, orders, site, producer } = this.#options;
     const now = clock.monotonic();
     // Who does not hear must not take the others' silence for their death.
-    if (!this.#leads || now < judgesFrom || !hears()) return;
+    if (!this.#leads || !judges()) return;
     const agents = this.#options.roster.living(now);
     this.#learn(agents, now);
     const loads = agents.map(({ record }): AgentLoad => {

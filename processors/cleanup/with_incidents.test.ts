@@ -49,6 +49,7 @@ function mortal(): Bus {
     read: (topic, partition, offset) => bus.read(topic, partition, offset),
     partitions: (topic) => bus.partitions(topic),
     lag: () => bus.lag(),
+    silentMs: bus.silentMs,
     close: () => bus.close(),
   };
 }

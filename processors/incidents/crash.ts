@@ -118,6 +118,7 @@ function mortal(bus: Bus, lastStep: number): { bus: Bus; isDead: () => boolean }
       read: (topic, partition, offset) => bus.read(topic, partition, offset),
       partitions: (topic) => bus.partitions(topic),
       lag: () => bus.lag(),
+      silentMs: bus.silentMs,
       close: () => bus.close(),
     },
   };

@@ -153,5 +153,10 @@ export interface Bus {
   partitions(topic: string): Promise<number>;
   /** Lag of every group that ever committed. */
   lag(): Promise<(Lag & { group: string })[]>;
+  /**
+   * How long no member of a cluster has answered anything, ms: while one does, what does not come is not there for
+   * others either. Infinity of the local bus, which is there as a whole or not at all.
+   */
+  readonly silentMs: number;
   close(): Promise<void>;
 }

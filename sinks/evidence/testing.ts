@@ -116,6 +116,7 @@ export class Mortality {
       read: (topic, partition, offset) => bus.read(topic, partition, offset),
       partitions: (topic) => bus.partitions(topic),
       lag: () => bus.lag(),
+      silentMs: bus.silentMs,
       close: () => bus.close(),
       producer: () => {
         const producer = bus.producer();

@@ -62,6 +62,7 @@ interface Pending {
 }
 
 class SocketSession implements Session {
+  readonly silentMs = Number.POSITIVE_INFINITY;
   readonly #path: string;
   readonly #pending = new Map<number, Pending>();
   readonly #members = new Map<number, MemberEvents>();

@@ -18,6 +18,7 @@ import type { Member } from './groups.ts';
 
 /** One connection to the engine: when it ends its members leave and its readers wake. */
 export class EngineSession implements Session {
+  readonly silentMs = Number.POSITIVE_INFINITY;
   readonly #engine: Engine;
   readonly #copy: boolean;
   readonly #onClosed: () => void;

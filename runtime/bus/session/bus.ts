@@ -75,6 +75,10 @@ export class SessionBus implements Bus {
     return (await this.#session.bounds(topic)).length;
   }
 
+  get silentMs(): number {
+    return this.#session.silentMs;
+  }
+
   lag(): Promise<GroupLag[]> {
     return this.#session.lag();
   }

@@ -13,6 +13,8 @@ export interface Session {
   bounds(topic: string, time?: number): Promise<Bounds[]>;
   lag(group?: string): Promise<GroupLag[]>;
   join(spec: JoinSpec, events: MemberEvents): Membership;
+  /** As `Bus.silentMs`. */
+  readonly silentMs: number;
   /** Members leave; what was sent stays. */
   close(): Promise<void>;
   /** Ends without a word, as a crash does. */
