@@ -23,7 +23,7 @@ beforeEach(async () => {
   await admin.close();
   fleet = new IngestFleet({ type: 'kafka', kafka: { ...cluster, tls: null, sasl: null, topics } });
   await fleet.start();
-});
+}, SLOW_MS);
 afterEach(async () => {
   await fleet.stop();
   await kafka[Symbol.asyncDispose]();

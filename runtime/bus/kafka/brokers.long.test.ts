@@ -22,7 +22,7 @@ beforeAll(async () => {
   const wishes = { partitions: 3, replication: 3, framesMs: 300_000, framesBytes: 100_000_000 };
   await admin.apply(await admin.plan(wantedTopics(PREFIX, wishes)));
   await admin.close();
-});
+}, LONG_MS);
 afterAll(() => kafka[Symbol.asyncDispose]());
 
 function options(client: KafkaOptions['client']): KafkaOptions {
