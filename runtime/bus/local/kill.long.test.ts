@@ -105,7 +105,7 @@ describe('the bus, killed over and over', () => {
     acknowledged = ['p1', 'p2'].flatMap((name) => readLines<Acknowledged>(journal(name)));
     delivered['shared'] = ['g1', 'g2'].flatMap((name) => readLines<Delivered>(journal(name)));
     delivered['alone'] = readLines<Delivered>(journal('h1'));
-  });
+  }, 600_000);
   afterAll(async () => {
     await bus?.close();
     for (const process of all.reverse()) await process.stop();
