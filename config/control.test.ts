@@ -172,6 +172,7 @@ it('changes by several at once: none is lost to a rule', async () => {
 function counted(session: Session): { session: Session; read: () => number } {
   let read = 0;
   const counting: Session = {
+    silentMs: session.silentMs,
     send: (topic, record) => session.send(topic, record),
     fetch: async ({ key, ...request }, signal) => {
       const batch = await session.fetch(request, signal);

@@ -37,6 +37,7 @@ function telling(bus: Bus): Bus {
           },
         },
       ),
+    silentMs: bus.silentMs,
     table: (...args) => bus.table(...args),
     tail: (...args) => bus.tail(...args),
     read: (...args) => bus.read(...args),
