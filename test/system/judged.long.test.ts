@@ -1,6 +1,7 @@
 /**
  * The product as it is judged: recorded footage over RTSP as a camera would send it, yolox-nano, the
- * site file of a user. Both clips play at once, so this takes as long as two passes of the longer one.
+ * site file of a user. Both clips play at once, so this takes as long as two passes of the longer one, or more where
+ * the machine stalled during the second: what nobody looked at cannot be judged.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,6 +15,14 @@ import { Up } from './up.ts';
 
 const VTEST_FRAMES = 795;
 const VTEST_FPS = 10;
+/** Of the boxes in annotated frames, which are 70. */
+const LEAST_FOUND = 58 / 70;
+const MOST_WRONG = 12 / 70;
+/** Of the annotated frames. */
+const LEAST_LOOKED = 0.8;
+/** The first does not count: the product starts meanwhile. */
+const PASSES = 8;
+const FRAME_MS = 1_000 / VTEST_FPS;
 /** Ground truth is in pixels of 768×576. */
 const TRUTH_SIZE = [768, 576] as const;
 
@@ -67,17 +76,29 @@ describe.skipIf(!HAS_TEST_DATA)('recorded footage over RTSP', () => {
   });
 
   test('six visits are six incidents with pictures, and the crowd is found where it is', {
-    timeout: 300_000,
+    timeout: 900_000,
   }, async () => {
     const passes = () => server.segments.filter(({ path, label }) => path === '/vtest' && label === 'pass');
-    await until('the second pass to have ended', () => passes().length >= 3, 240_000, 500);
-    const [, second] = passes();
-    if (!second) throw new Error('no second pass');
-
-    const score = scoreVtest(tracks, second.atMs);
-    console.log(`vtest, second pass: TP ${score.tp} FP ${score.fp} of ${score.truth}`);
-    expect(score.tp).toBeGreaterThanOrEqual(58);
-    expect(score.fp).toBeLessThanOrEqual(12);
+    // Each annotated frame as it was judged in the first pass in which somebody looked at it.
+    const frames = new Map<number, FrameScore>();
+    const share = (): number => frames.size / sparseTruth().size;
+    for (let n = 2; n <= PASSES && share() < 1; n += 1) {
+      await until(`pass ${n} to have ended`, () => passes().length > n, 240_000, 500);
+      const [pass, next] = passes().slice(n - 1);
+      if (!pass || !next) throw new Error(`no pass ${n}`);
+      // Frames are told by the time since the pass began, which a machine that stalls tells late.
+      const offMs = Math.abs(next.atMs - pass.atMs - (VTEST_FRAMES / VTEST_FPS) * 1_000);
+      if (offMs <= FRAME_MS) {
+        for (const [frame, score] of scoreVtest(tracks, pass.atMs)) if (!frames.has(frame)) frames.set(frame, score);
+      }
+      console.log(`vtest, pass ${n}: ${Math.round(offMs)} ms off; ${frames.size} annotated frames looked at so far`);
+    }
+    const sum = (of: keyof FrameScore): number => [...frames.values()].reduce((all, score) => all + score[of], 0);
+    const [tp, fp, truth] = [sum('tp'), sum('fp'), sum('truth')];
+    console.log(`vtest: TP ${tp} FP ${fp} of ${truth}`);
+    expect(share(), 'annotated frames looked at').toBeGreaterThanOrEqual(LEAST_LOOKED);
+    expect(tp / truth).toBeGreaterThanOrEqual(LEAST_FOUND);
+    expect(fp / truth).toBeLessThanOrEqual(MOST_WRONG);
 
     const visits = await until('the last visit to be closed, its pictures listed', async () => {
       const all = await up.incidents();
@@ -91,20 +112,23 @@ describe.skipIf(!HAS_TEST_DATA)('recorded footage over RTSP', () => {
   });
 });
 
-/** Boxes of confirmed, present tracks on the annotated frames of the pass that began at `passMs`. */
-function scoreVtest(tracks: readonly Tracks[], passMs: number): { tp: number; fp: number; truth: number } {
+interface FrameScore {
+  tp: number;
+  fp: number;
+  truth: number;
+}
+
+/** Boxes of confirmed, present tracks on the annotated frames of the pass that began at `passMs`, where somebody looked. */
+function scoreVtest(tracks: readonly Tracks[], passMs: number): Map<number, FrameScore> {
   const looked = tracks.filter(({ kind }) => kind === 'looked');
   const frameOf = (record: Tracks): number => Math.round(((Date.parse(record.from) - passMs) / 1000) * VTEST_FPS);
   const byFrame = new Map(looked.map((record) => [frameOf(record), record]));
-  let tp = 0;
-  let fp = 0;
-  let truth = 0;
+  const scores = new Map<number, FrameScore>();
   for (const [frame, boxes] of sparseTruth()) {
     expect(frame, 'annotated frame').toBeLessThan(VTEST_FRAMES);
-    truth += boxes.length;
-    const found = (byFrame.get(frame)?.tracks ?? []).filter(
-      (track) => !track.tentative && !track.coasting && track.class === 'person',
-    );
+    const record = byFrame.get(frame);
+    if (!record) continue;
+    const found = record.tracks.filter((track) => !track.tentative && !track.coasting && track.class === 'person');
     const pairs = found
       .flatMap((track, t) => boxes.map((box, b) => ({ t, b, iou: iou(track.box, box) })))
       .filter((pair) => pair.iou >= 0.5)
@@ -116,10 +140,9 @@ function scoreVtest(tracks: readonly Tracks[], passMs: number): { tp: number; fp
       usedTracks.add(t);
       usedBoxes.add(b);
     }
-    tp += usedTracks.size;
-    fp += found.length - usedTracks.size;
+    scores.set(frame, { tp: usedTracks.size, fp: found.length - usedTracks.size, truth: boxes.length });
   }
-  return { tp, fp, truth };
+  return scores;
 }
 
 /** Annotated frame n is video frame n − 1. Boxes normalized. */
