@@ -51,7 +51,8 @@ test('a round of the demo, the console killed in it: what happens is found, hard
   const members = family(running.child.pid ?? 0);
   // The supervisor starts it again; nobody who follows it misses anything.
   const [console] = members.filter(({ args }) => args.includes('console'));
-  process.kill(console?.pid ?? 0, 'SIGKILL');
+  if (!console) throw new Error(`no console among ${members.map(({ args }) => args.join(' ')).join('; ')}`);
+  process.kill(console.pid, 'SIGKILL');
   expect(await running.ended, running.errors()).toBe(0);
   const score = running.lines.at(-1);
   // What it was about is in the list, should it be less.

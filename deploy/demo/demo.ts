@@ -84,8 +84,8 @@ async function demo(values: Options, seed: number, forMs: number | undefined): P
     if (!stop.signal.aborted) {
       words.greet(product.console);
       if (!values.json && values.open) open(product.console);
-      const beganMs = Math.min(...server.segments.map(({ atMs }) => atMs));
-      words.sum(await judgeUntilStop(product, { world, beganMs, sitePath: site.path, forMs }, words, stop));
+      const began = () => Math.min(...server.segments.map(({ atMs }) => atMs));
+      words.sum(await judgeUntilStop(product, { world, began, sitePath: site.path, forMs }, words, stop));
     }
   } finally {
     isInOrder = await product.stop();
@@ -97,8 +97,8 @@ async function demo(values: Options, seed: number, forMs: number | undefined): P
 
 interface Judged {
   world: World;
-  /** When the first picture was sent. */
-  beganMs: number;
+  /** When the first picture was sent, epoch milliseconds; infinity while none was. */
+  began: () => number;
   sitePath: string;
   /** Counted from when all cameras are watched. */
   forMs: number | undefined;
@@ -106,10 +106,17 @@ interface Judged {
 
 /** Says each verdict as it is sure. @returns the score, when asked to stop or the time is up. */
 async function judgeUntilStop(product: Product, judged: Judged, words: Words, stop: StopSignal): Promise<Score> {
-  const { world, beganMs, sitePath, forMs } = judged;
+  const { world, began, sitePath, forMs } = judged;
   const file = new SiteFile(sitePath);
   const startedMs = Date.now();
-  let judge = new Judge(world, await file.watches(), beganMs, startedMs);
+  const watches = await file.watches();
+  while (began() === Number.POSITIVE_INFINITY && !stop.signal.aborted) {
+    product.mustRun();
+    if (forMs !== undefined && Date.now() - startedMs > WATCHED_LIMIT_MS) throw notWatched(await product.unwatched());
+    await sleep();
+  }
+  const beganMs = began();
+  let judge = new Judge(world, watches, beganMs, startedMs);
   const following = product.follow((incident) => judge.report(incident), stop.signal);
   let isWatched = false;
   let isLateSaid = false;
