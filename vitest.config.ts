@@ -17,7 +17,8 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     exclude: ['node_modules/**', '.node/**', '**/*.{long,soak}.test.ts'],
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the cores of a small machine: half of what a file takes is waiting for brokers, cameras and browsers.
+    maxWorkers: 3,
     // Above the limit of `until`, which says what it waited for.
     testTimeout: 120_000,
     hookTimeout: 120_000,
