@@ -7,10 +7,10 @@ import type { Bus } from '../runtime/bus/types.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { silentLogger } from '../runtime/log.ts';
 import { encodeJson } from '../runtime/messages/codec.ts';
-import { parseMessage } from '../runtime/messages/schemas.ts';
-import type { AgentRecord, CameraStatus } from '../runtime/messages/types.ts';
+import type { AgentRecord } from '../runtime/messages/types.ts';
 import { PrometheusMetrics } from '../runtime/prometheus.ts';
 import { type RtspServer, startRtspServer } from '../simulator/rtsp/server.ts';
+import { statusOf } from '../test/fleet/camera_status.ts';
 import { cameraRecord } from '../test/ingest/camera_record.ts';
 import { until } from '../test/wait.ts';
 import { IngestAgent } from './agent.ts';
@@ -56,14 +56,6 @@ async function otherSays(state: AgentRecord['state'], cameras: readonly string[]
   await bus.producer().send('agents.v1', { key: 'yard/agent-2', value: encodeJson(record) });
 }
 
-async function statusOf(camera: string): Promise<CameraStatus | undefined> {
-  const table = bus.table('camera.status.v1');
-  await table.start();
-  const message = table.get(`yard/${camera}`);
-  await table.stop();
-  return message && parseMessage('camera.status.v1', message);
-}
-
 it('a camera that another agent runs as well says so, and by whom, until the other has let it go', async () => {
   for (const camera of ['gate', 'road']) {
     const value = encodeJson(cameraRecord({ camera, url: server.url('/cam') }));
@@ -71,7 +63,7 @@ it('a camera that another agent runs as well says so, and by whom, until the oth
   }
   await agent.start();
   const isIdle = async (camera: string): Promise<boolean> => {
-    const status = await statusOf(camera);
+    const status = await statusOf(bus, camera);
     return status?.state === 'idle' && status.reason === null;
   };
   for (const camera of ['gate', 'road']) await until(`${camera} to play`, () => isIdle(camera), LIMIT_MS);
@@ -80,14 +72,14 @@ it('a camera that another agent runs as well says so, and by whom, until the oth
     'it to be told',
     async () => {
       await otherSays('leaving', ['gate']);
-      const status = await statusOf('gate');
+      const status = await statusOf(bus, 'gate');
       return status?.reason === 'CAMERA_OWNED_TWICE' && status;
     },
     LIMIT_MS,
     200,
   );
   expect(twice).toMatchObject({ agent: 'agent-1', detail: 'agent-2 runs it as well' });
-  expect((await statusOf('road'))?.reason).not.toBe('CAMERA_OWNED_TWICE');
+  expect((await statusOf(bus, 'road'))?.reason).not.toBe('CAMERA_OWNED_TWICE');
 
   await otherSays('gone', []);
   await until('it to be well again', () => isIdle('gate'), LIMIT_MS);

@@ -65,6 +65,18 @@ test('a round of the demo, the console killed in it: what happens is found, hard
   await until('nobody is left', () => !members.some((member) => isAlive(member.pid)));
 });
 
+test('banksman ends while the demo runs: the demo ends as well, and says so', async () => {
+  const running = start();
+  await until('it is ready', () => has(running, 'ready') || running.child.exitCode !== null, READY_LIMIT_MS);
+  const members = family(running.child.pid ?? 0);
+  const up = members.find(({ args }) => args.includes('up'));
+  if (!up) throw new Error('banksman up does not run');
+  process.kill(up.pid, 'SIGKILL');
+  expect(await running.ended).toBe(1);
+  expect(running.errors()).toMatch(/\[ROLE_FAILED\]/);
+  await until('nobody is left', () => !members.some((member) => isAlive(member.pid)));
+});
+
 test('ports taken: it moves, and says so; Ctrl-C leaves nobody behind, and no lock', async () => {
   const takers = await Promise.all([8554, 8080, 9464].map(take));
   const moved = start();

@@ -74,11 +74,11 @@ export class Product {
   }
 
   /**
-   * Calls back for each incident as it is now, at every change, until aborted. A console that goes away (its role is
+   * Calls back for each incident as it is now, at every change, until aborted or it ends. A console that goes away (its role is
    * restarted when its part of the site file changes) is followed again, and asked for what changed meanwhile.
    */
   async follow(onIncident: (incident: Incident) => void, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    while (!signal.aborted && this.#isRunning()) {
       await this.#followOnce(onIncident, signal).catch(() => undefined);
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
@@ -87,8 +87,12 @@ export class Product {
   /** Ends, or fails, with the console. */
   async #followOnce(onIncident: (incident: Incident) => void, signal: AbortSignal): Promise<void> {
     const response = await fetch(`${this.console}/api/v1/events`, { signal });
-    if (!response.ok) return;
-    const { incidents } = await this.#get<{ incidents: Incident[] }>('/api/v1/incidents?limit=100');
+    const { incidents } = await this.#get<{ incidents: Incident[] }>('/api/v1/incidents?limit=100').catch(
+      async (error: unknown) => {
+        await response.body?.cancel();
+        throw error;
+      },
+    );
     for (const incident of incidents) onIncident(incident);
     let rest = '';
     for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { statusOf } from '../../test/fleet/camera_status.ts';
 import { until } from '../../test/wait.ts';
 import { openMemoryBus } from '../bus/local/memory.ts';
 import type { Bus, Producer } from '../bus/types.ts';
 import { FakeClock } from '../clock.ts';
 import { silentLogger } from '../log.ts';
 import { encodeJson } from '../messages/codec.ts';
-import { parseMessage } from '../messages/schemas.ts';
-import type { AgentRecord, CameraStatus } from '../messages/types.ts';
+import type { AgentRecord } from '../messages/types.ts';
 import { PrometheusMetrics } from '../prometheus.ts';
 import { toTimestamp } from '../time.ts';
 import { FleetWatch } from './watch.ts';
@@ -79,14 +79,6 @@ async function value(name: string, labels = ''): Promise<number | undefined> {
   return line === undefined ? undefined : Number(line.split(' ')[1]);
 }
 
-async function statusOf(camera: string): Promise<CameraStatus | undefined> {
-  const table = bus.table('camera.status.v1');
-  await table.start();
-  const message = table.get(`yard/${camera}`);
-  await table.stop();
-  return message && parseMessage('camera.status.v1', message);
-}
-
 describe('who watches the fleet', () => {
   it('waits longer where all agents fall silent at once: a broker that died is likelier, and they run on', async () => {
     await own('gate', 'a');
@@ -103,7 +95,7 @@ describe('who watches the fleet', () => {
     both();
     await pass(5);
     expect(await value('cameras_unowned')).toBe(0);
-    expect(await statusOf('gate')).toBeUndefined();
+    expect(await statusOf(bus, 'gate')).toBeUndefined();
     agents.clear();
     await pass(20);
     expect(await value('cameras_unowned')).toBe(2);
@@ -125,10 +117,10 @@ describe('who watches the fleet', () => {
     expect(await value('cameras_unowned')).toBe(1);
     expect(await value('agents_leading')).toBe(0);
     expect(await value('agent_cameras', '{agent="a"}')).toBeUndefined();
-    const status = await until('its status', () => statusOf('gate'));
+    const status = await until('its status', () => statusOf(bus, 'gate'));
     expect(status).toMatchObject({ state: 'stopped', reason: 'CAMERA_UNOWNED', agent: 'a', epoch, watched: false });
     expect(status?.detail).toContain('nothing is heard of a');
-    expect(await statusOf('road')).toBeUndefined();
+    expect(await statusOf(bus, 'road')).toBeUndefined();
 
     await own('gate', 'b');
     await until('it to be well again', async () => {
@@ -142,7 +134,7 @@ describe('who watches the fleet', () => {
     await own('gate', 'a');
     await pass(10);
     expect(await value('cameras_unowned')).toBe(1);
-    expect((await until('its status', () => statusOf('road'))).detail).toBe('no ingest agent was given it');
+    expect((await until('its status', () => statusOf(bus, 'road'))).detail).toBe('no ingest agent was given it');
   });
 
   it('misses nobody before agents were started, where they are started after it', async () => {
