@@ -67,7 +67,7 @@ test('a round of the demo, the console killed in it: what happens is found, hard
 
 test('banksman ends while the demo runs: the demo ends as well, and says so', async () => {
   const running = start();
-  await until('it is ready', () => has(running, 'ready') || running.child.exitCode !== null, READY_LIMIT_MS);
+  await until('something is found', () => has(running, 'found') || running.child.exitCode !== null, READY_LIMIT_MS);
   const members = family(running.child.pid ?? 0);
   const up = members.find(({ args }) => args.includes('up'));
   if (!up) throw new Error('banksman up does not run');
