@@ -181,7 +181,12 @@ describe.skipIf(!HAS_TEST_DATA)('queries of the boards', () => {
   });
 
   test('where something fails it shows', { timeout: 600_000 }, async () => {
-    // Frames that came meanwhile are too old when it is back.
+    await until('frames that nobody looked at', standstill, 240_000, 1_000);
+    // Before its process ends, and the count with it.
+    await until('Prometheus to know their rate', async () => {
+      const series = await prometheus.now('rate(banksman_frames_shed_total{purpose="live"}[20s])');
+      return series.length > 0;
+    });
     for (const name of ['camera', 'process'] as const)
       for (const { pid } of up.roles(name)) process.kill(pid, 'SIGKILL');
     const watch = await BusWatch.connect(up);
@@ -223,6 +228,21 @@ describe.skipIf(!HAS_TEST_DATA)('queries of the boards', () => {
     for (const { record } of recordings)
       await until(`${record} to have data`, async () => (await prometheus.now(record)).length > 0, 240_000, 1_000);
   });
+
+  /** Detection stands still while frames come: of many that wait only the newest is looked at. */
+  async function standstill(): Promise<boolean> {
+    const pids = up.roles('process').map(({ pid }) => pid);
+    const published = async (): Promise<number> =>
+      metricSum(await up.metrics(), 'frames_published_total', { camera: 'yard' });
+    const before = await published();
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    try {
+      await until('frames to come meanwhile', async () => (await published()) >= before + 10);
+    } finally {
+      for (const pid of pids) process.kill(pid, 'SIGCONT');
+    }
+    return metricSum(await up.metrics(), 'frames_shed_total', { purpose: 'live' }) > 0;
+  }
 
   const post = (path: string, body: unknown): Promise<Response> =>
     fetch(`${up.console}/api/v1/${path}`, {
