@@ -15,6 +15,11 @@ export type Task =
   /** Sends, until it is killed, a small record to each of `partitions` partitions so often; it holds when it was sent. */
   | { do: 'trickle'; everyMs: number; partitions: number; topic: string };
 
+/** Sent to who reads: the next record takes so long, once. */
+export interface Busy {
+  busyMs: number;
+}
+
 export interface Cost {
   /** User and system seconds of this process. */
   cpuSeconds: number;
@@ -89,6 +94,15 @@ async function consume(task: Extract<Task, { do: 'consume' }>): Promise<void> {
   let seen = 0;
   let cost: (() => Cost) | undefined;
   let came: Came[] = [];
+  let busyMs = 0;
+  process.on('message', (message: Task | Busy) => {
+    if ('busyMs' in message) busyMs = message.busyMs;
+  });
+  const busy = async (): Promise<void> => {
+    const ms = busyMs;
+    busyMs = 0;
+    await new Promise((resolve) => setTimeout(resolve, ms));
+  };
   if (count === 0) {
     setInterval(() => {
       if (came.length > 0) say({ came });
@@ -116,6 +130,7 @@ async function consume(task: Extract<Task, { do: 'consume' }>): Promise<void> {
     const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
     await consumer.run({
       eachBatch: async ({ batch }) => {
+        if (busyMs > 0) await busy();
         for (const { value } of batch.messages) if (value) took(batch.partition, value);
       },
     });
@@ -132,7 +147,8 @@ async function consume(task: Extract<Task, { do: 'consume' }>): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 3_000));
   } else {
     const bus = await connectKafkaBus(options(clientOf(kind)));
-    const consumer = bus.consumer(group, [topic], (delivery) => {
+    const consumer = bus.consumer(group, [topic], async (delivery) => {
+      if (busyMs > 0) await busy();
       if (delivery.value) took(delivery.partition, delivery.value);
       delivery.ack();
     });
@@ -160,7 +176,8 @@ function key(number: number): string {
 
 if (process.send) {
   process.on('disconnect', () => process.exit(0));
-  process.on('message', (task: Task) => {
+  process.on('message', (task: Task | Busy) => {
+    if ('busyMs' in task) return;
     if (task.do === 'produce') void produce(task);
     else if (task.do === 'trickle') void trickle(task);
     else void consume(task);

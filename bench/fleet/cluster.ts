@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { KafkaOptions } from '../../runtime/bus/kafka/link.ts';
 import { TopicAdmin, wantedTopics } from '../../runtime/bus/kafka/topics.ts';
 import { KafkaServer } from '../../test/services/kafka.ts';
-import type { Came, Cost, Report, Task } from './child.ts';
+import type { Busy, Came, Cost, Report, Task } from './child.ts';
 import type { BusAt } from './engine.ts';
 
 /** A broker of its own, with the product's topics under a prefix a measurement. */
@@ -75,6 +75,10 @@ export class BenchChild {
   give(task: Task): this {
     this.#process.send(task);
     return this;
+  }
+
+  keepBusy(busy: Busy): void {
+    this.#process.send(busy);
   }
 
   get ready(): Promise<void> {

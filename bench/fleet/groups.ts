@@ -5,6 +5,19 @@ import { add, type Found, mapValues, monotonic, type Summary, sleep, summary, un
 /** Each partition has a record so often: what is longer is a gap, and not the load. */
 const EACH_MS = 20;
 const QUIET_MS = 3_000;
+/** How often a member tells that it lives. */
+const HEARTBEAT_MS: Readonly<Record<Kind, number>> = {
+  ours: 1_000,
+  'ours-kafkajs': 1_000,
+  kafkajs: 1_000,
+  'kafkajs-default': 3_000,
+  kip848: 5_000,
+};
+/**
+ * Members that have just joined were all answered in the same moment, and so learn at nearly the same moment that one
+ * is dead. In a group that has run for hours they learn it at any moment of the time between two heartbeats.
+ */
+type Age = 'just joined' | 'long running';
 /** How long a dead member's partitions are waited for. */
 const WATCH_MS: Readonly<Record<Kind, number>> = {
   ours: 15_000,
@@ -19,22 +32,26 @@ export async function measureGroups(cluster: BenchCluster, repeats: number): Pro
   const still: Record<string, number[]> = {};
   const served: Record<string, number[]> = {};
   for (let repeat = 0; repeat < repeats; repeat++) {
-    for (const kind of ['ours', 'kafkajs', 'kafkajs-default'] as const) {
-      const { gapMs, stillMs, servedMs } = await killOne(cluster, kind);
-      add(gaps, kind, gapMs / 1000);
-      add(still, kind, stillMs / 1000);
-      add(served, kind, servedMs / 1000);
+    for (const age of ['just joined', 'long running'] as const) {
+      for (const kind of ['ours', 'kafkajs', 'kafkajs-default'] as const) {
+        const { gapMs, stillMs, servedMs } = await killOne(cluster, kind, age);
+        add(gaps, `${kind}, ${age}`, gapMs / 1000);
+        add(still, `${kind}, ${age}`, stillMs / 1000);
+        add(served, kind, servedMs / 1000);
+      }
     }
     // 45 s and more each: a few tell enough.
-    if (repeat < 2) add(served, 'kip848', (await killOne(cluster, 'kip848')).servedMs / 1000);
+    if (repeat < 2) add(served, 'kip848', (await killOne(cluster, 'kip848', 'just joined')).servedMs / 1000);
   }
-  const shorter = (than: string): Summary =>
-    summary((gaps[than] ?? []).map((gap, index) => gap / (gaps['ours']?.[index] ?? Number.NaN)));
+  const shorter = (than: string, age: Age): Summary =>
+    summary((gaps[`${than}, ${age}`] ?? []).map((gap, index) => gap / (gaps[`ours, ${age}`]?.[index] ?? Number.NaN)));
   return {
     ...mapValues(gaps, (name) => `longest gap of the others' partitions, ${name}, s`),
     ...mapValues(still, (name) => `the same before the kill, ${name}, s`),
-    'times shorter than kafkajs as it comes': shorter('kafkajs-default'),
-    'times shorter than kafkajs with our session and heartbeat': shorter('kafkajs'),
+    'times shorter than kafkajs as it comes, long running': shorter('kafkajs-default', 'long running'),
+    'times shorter than kafkajs as it comes, just joined': shorter('kafkajs-default', 'just joined'),
+    'times shorter than kafkajs with our session and heartbeat, long running': shorter('kafkajs', 'long running'),
+    'times shorter than kafkajs with our session and heartbeat, just joined': shorter('kafkajs', 'just joined'),
     ...mapValues(served, (name) => `until the dead one's partitions are read, ${name}, s`),
   };
 }
@@ -42,6 +59,7 @@ export async function measureGroups(cluster: BenchCluster, repeats: number): Pro
 async function killOne(
   cluster: BenchCluster,
   kind: Kind,
+  age: Age,
 ): Promise<{ gapMs: number; stillMs: number; servedMs: number }> {
   const prefix = await cluster.prefix();
   const members: BenchChild[] = [];
@@ -68,6 +86,7 @@ async function killOne(
       const sum = shares.reduce((total, share) => total + share.size, 0);
       return shares.every((share) => share.size > 0) && sum === all.size;
     });
+    if (age === 'long running') await spread(members, HEARTBEAT_MS[kind]);
     await sleep(QUIET_MS);
     const dying = members[1];
     if (!dying) throw new Error('no member');
@@ -88,6 +107,15 @@ async function killOne(
   } finally {
     for (const child of [sender, ...members]) child.kill();
   }
+}
+
+/**
+ * Each member is busy with one record for any time between one heartbeat and two: a client that sends heartbeats
+ * between its records sends the next one right after, so that afterwards theirs lie anywhere.
+ */
+async function spread(members: readonly BenchChild[], heartbeatMs: number): Promise<void> {
+  for (const member of members) member.keepBusy({ busyMs: heartbeatMs * (1 + Math.random()) });
+  await sleep(2 * heartbeatMs);
 }
 
 /**

@@ -53,10 +53,6 @@ declare module 'kafkajs/src/protocol/encoder.js' {
   }
 }
 
-declare module 'kafkajs/src/protocol/recordBatch/crc32C/index.js' {
-  export default function crc32C(buffer: Buffer): number;
-}
-
 declare module 'kafkajs/src/protocol/decoder.js' {
   export default class Decoder {
     constructor(buffer: Buffer);
