@@ -115,7 +115,8 @@ async function killOne(
  */
 async function spread(members: readonly BenchChild[], heartbeatMs: number): Promise<void> {
   for (const member of members) member.keepBusy({ busyMs: heartbeatMs * (1 + Math.random()) });
-  await sleep(2 * heartbeatMs);
+  // A second more: what waited for them comes, and is no gap of the quiet time that follows.
+  await sleep(2 * heartbeatMs + 1_000);
 }
 
 /**
