@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { name, refusal, restarts, seconds, secret, text, user } from './scalars.ts';
 import { severity } from './schema_rules.ts';
+import { HEALTH_WAIT_S } from './site_alerts.ts';
 import { templateFault } from './template.ts';
 import { isHttpUrl, urlHoldsSecret } from './urls.ts';
 
@@ -54,17 +55,17 @@ const common = {
     .default(0),
 };
 
-/** Channels that people read. */
-const people = {
+/** What waits for company, s. */
+const groupWait = seconds.max(600);
+
+/** Channels that programs read: every message by itself, unless they say otherwise. */
+const programs = {
   ...common,
   quiet_hours: name
     .nullable()
     .describe('While this schedule holds all but `critical` waits; at its end it comes as one message.')
     .default(null),
-  group_wait_s: seconds
-    .max(600)
-    .describe('What comes within this time goes as one message. 0: one message each.')
-    .default(0),
+  group_wait_s: groupWait.describe('What comes within this time goes as one message. 0: one message each.').default(0),
   max_per_hour: z
     .number()
     .int()
@@ -90,6 +91,17 @@ const people = {
     .default(null),
 };
 
+/** Channels that people read: a burst is few messages, and what is no second's matter waits for company. */
+const people = {
+  ...programs,
+  group_wait_s: groupWait
+    .nullable()
+    .describe(
+      `What comes within this time goes as one message. 0: one message each. Default: \`camera_offline\` waits ${HEALTH_WAIT_S} s, all else goes at once, and what comes while a message is on its way goes as one after it.`,
+    )
+    .default(null),
+};
+
 const LINK = 'link: an address of it to open, in the bucket or at the console, that ends after `link_hours`.';
 const linked = z.enum(['none', 'link']).describe(`The picture. ${LINK}`).default('link');
 const attached = z
@@ -104,7 +116,7 @@ const caFile = text.nullable().describe('Authority of your own, PEM.').default(n
 
 const channel = z.discriminatedUnion('type', [
   z
-    .strictObject({ type: z.literal('webhook'), ...people, ...webhookAddress })
+    .strictObject({ type: z.literal('webhook'), ...programs, ...webhookAddress })
     .describe('As those of `alerts.webhooks`, with all that channels can.'),
   z
     .strictObject({
@@ -171,7 +183,7 @@ const channel = z.discriminatedUnion('type', [
   z
     .strictObject({
       type: z.literal('mqtt'),
-      ...people,
+      ...programs,
       snapshot: linked,
       url: z
         .string()

@@ -2,6 +2,9 @@
 import type { Schedule, SecretRef, Severity, Transition } from '../runtime/messages/types.ts';
 import type { AlertsFile } from './schema_alerts.ts';
 
+/** How long an incident of a camera's health waits for company where nobody said: a dead switch is many of them. */
+export const HEALTH_WAIT_S = 15;
+
 export interface WebhookConfig {
   id: string;
   url: string;
@@ -31,8 +34,8 @@ export interface ChannelPolicy {
   escalate_after_s: number;
   /** Null: none. */
   quiet_hours: Schedule | null;
-  /** 0: each by itself. */
-  group_wait_s: number;
+  /** 0: each by itself. Null: at once but for what is no second's matter (`HEALTH_WAIT_S`), and what piles up as one. */
+  group_wait_s: number | null;
   /** Null: any number. */
   max_per_hour: number | null;
   /** 0: never. */

@@ -54,7 +54,6 @@ export class Channel {
   readonly #adapter: Adapter;
   readonly #deps: ChannelDeps;
   readonly #policy: Policy | null;
-  readonly #holds: boolean;
   readonly #trouble: Trouble;
   /** Of some receivers of the channel. */
   readonly #someTrouble: Trouble;
@@ -70,7 +69,6 @@ export class Channel {
     this.#adapter = adapter;
     this.#deps = deps;
     this.#policy = policyOf(config);
-    this.#holds = this.#policy !== null && holds(this.#policy);
     const what = config.type === 'webhook' ? 'webhook' : 'channel';
     const log = deps.log.child({ [what]: config.id });
     this.#trouble = new Trouble(log, `delivery to the ${what}`);
@@ -211,7 +209,7 @@ export class Channel {
       metrics.inc('alerts_sent_total', { channel });
       traces.delivered(channel, row.key);
       // What was held on purpose says nothing of how fast anything is.
-      if (row.reminder || this.#holds) continue;
+      if (row.reminder || (this.#policy && holds(this.#policy, row))) continue;
       metrics.observe('stage_seconds', Math.max(0, now() - row.capturedMs) / 1000, { stage: 'alerts' });
     }
   }

@@ -41,18 +41,19 @@ function messageOf(body: string, { template, consoleUrl }: ComposeOptions): Mess
   return { key, body, type, text, link, incident };
 }
 
-/** Of several how many there are of each kind, the most first. */
+/** Of several how many there are of each kind, the gravest first, then the most. */
 function titleOf(messages: readonly Message[]): string {
   const [first] = messages;
   if (first && messages.length === 1) return `[${first.incident.severity}] ${nameOf(first)}`;
-  const counts = new Map<string, number>();
+  const kinds = new Map<string, { count: number; gravity: number }>();
   for (const message of messages) {
     const what = `${message.incident.rule} ${wordOf(message)}`;
-    counts.set(what, (counts.get(what) ?? 0) + 1);
+    const { count, gravity } = kinds.get(what) ?? { count: 0, gravity: 0 };
+    kinds.set(what, { count: count + 1, gravity: Math.max(gravity, GRAVITY[message.incident.severity]) });
   }
-  const most = [...counts].sort(([, a], [, b]) => b - a);
-  const named = most.slice(0, 3).map(([what, count]) => `${count} × ${what}`);
-  const rest = most.length > named.length ? ', …' : '';
+  const sorted = [...kinds].sort(([, a], [, b]) => b.gravity - a.gravity || b.count - a.count);
+  const named = sorted.slice(0, 3).map(([what, { count }]) => `${count} × ${what}`);
+  const rest = sorted.length > named.length ? ', …' : '';
   return `${messages.length} messages: ${named.join(', ')}${rest}`;
 }
 

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../runtime/errors.ts';
 import type { Incident } from '../../runtime/messages/types.ts';
 import { type Database, openWriter, type Row } from '../../runtime/stores/sqlite.ts';
 import type { Decision } from './memory.ts';
+import type { Body } from './message.ts';
 import { countPending, decisionsOn, type Entered, type Entry, enter } from './outbox_enter.ts';
 import { dueOf, nextReminder, noteTold, remind } from './outbox_remind.ts';
 import { addRest, REST } from './outbox_rest.ts';
@@ -15,7 +16,7 @@ import { HOUR_MS, type Plan, type WaitingRow } from './plan.ts';
 /** What goes out as one message. */
 export interface Waiting {
   /** In order; at least one. */
-  rows: readonly { seq: number; key: string; body: string; capturedMs: number; reminder: boolean }[];
+  rows: readonly { seq: number; key: string; body: string; capturedMs: number; reminder: boolean; health: boolean }[];
   /** Some of the channel's receivers have it, and it is for the others. */
   rest: boolean;
   nextMs: number;
@@ -97,7 +98,8 @@ export class Outbox {
   /** What waits for a channel, the gravest first where there is more than is looked at; in order. */
   waiting(channel: string): WaitingRow[] {
     const rows = this.#db.all(
-      `SELECT m.seq, m.incident, m.severity, m.entered_ms, m.captured_ms, m.next_ms, m.batch, m.again, i.told_ms, i.closed
+      `SELECT m.seq, m.incident, m.severity, json_extract(m.body, '$.incident.type') AS type, m.entered_ms, m.captured_ms,
+         m.next_ms, m.batch, m.again, i.told_ms, i.closed
        FROM messages AS m INDEXED BY messages_held LEFT JOIN incidents AS i ON i.webhook = m.webhook AND i.incident = m.incident
        WHERE m.webhook = ? AND m.status = 'pending'
        ORDER BY m.batch IS NULL, m.severity <> 'critical', m.seq LIMIT ?`,
@@ -280,6 +282,7 @@ function toWaiting(rows: readonly Row[]): Waiting | undefined {
       body: String(row['body']),
       capturedMs: Number(row['captured_ms']),
       reminder: Number(row['again']) > 0,
+      health: isHealth(bodyOf(row).incident.type),
     })),
     rest: Number(first['again']) === REST,
     nextMs: Number(first['next_ms']),
@@ -288,11 +291,20 @@ function toWaiting(rows: readonly Row[]): Waiting | undefined {
   };
 }
 
+function bodyOf(row: Row): Body {
+  return JSON.parse(String(row['body']));
+}
+
+function isHealth(type: unknown): boolean {
+  return type === 'camera_offline';
+}
+
 function toWaitingRow(row: Row): WaitingRow {
   return {
     seq: Number(row['seq']),
     incident: String(row['incident']),
     critical: row['severity'] === 'critical',
+    health: isHealth(row['type']),
     enteredMs: Number(row['entered_ms']),
     capturedMs: Number(row['captured_ms']),
     nextMs: Number(row['next_ms']),

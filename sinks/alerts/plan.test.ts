@@ -14,6 +14,7 @@ function row(seq: number, over: Partial<WaitingRow> = {}): WaitingRow {
     seq,
     incident: `i-${seq}`,
     critical: false,
+    health: false,
     ...times,
     batch: null,
     rest: false,
@@ -78,6 +79,35 @@ describe('grouping', () => {
     const tried = row(1, { batch: 1, incident: 'a', nextMs: NOON + 90_000 });
     const next = row(2, { incident: 'a' });
     expect(decide([tried, next], group, NOON + 30_000)).toEqual({ send: [], drop: [], inS: 60 });
+  });
+});
+
+describe('where nobody said how', () => {
+  const unsaid = { group_wait_s: null, together: true };
+  const down = (seq: number, enteredMs = NOON) => row(seq, { enteredMs, health: true });
+
+  it('a person in a zone never waits, and a burst goes as one after the first', () => {
+    expect(decide([row(1)], unsaid).send).toEqual([1]);
+    expect(decide([row(2), row(3), row(4)], unsaid).send).toEqual([2, 3, 4]);
+  });
+
+  it('forty cameras behind one dead switch wait for each other, from the first of them', () => {
+    const forty = Array.from({ length: 40 }, (_, n) => down(n + 1, NOON + n * 200));
+    expect(decide(forty, unsaid, NOON + 8_000)).toEqual({ send: [], drop: [], inS: 7 });
+    expect(decide(forty, unsaid, NOON + 15_000).send).toEqual(forty.map(({ seq }) => seq));
+  });
+
+  it('nobody takes along who still waits for company', () => {
+    const rows = [down(1), row(2, { critical: true }), down(3)];
+    expect(decide(rows, unsaid, NOON + 1_000).send).toEqual([2]);
+    expect(decide([down(1), down(3)], unsaid, NOON + 1_000).inS).toBe(14);
+    expect(decide(rows, { ...unsaid, max_per_hour: 1 }, NOON + 1_000).send).toEqual([2]);
+  });
+
+  it('is the default of what people read alone', () => {
+    const slack = { ...samplePolicy({ group_wait_s: null }), type: 'slack', url: { env: 'X' } } as const;
+    expect(policyOf(slack)).toMatchObject({ together: true });
+    expect(policyOf({ ...slack, group_wait_s: 0 })).toBeNull();
   });
 });
 

@@ -2,7 +2,7 @@
  * What of a channel's waiting rows goes out now, as one message, and when to look again. Pure: rows, the time and what
  * the channel wants decide; so quiet hours, grouping, limits and escalation are the same after a crash.
  */
-import type { ChannelConfig } from '../../config/site_alerts.ts';
+import { type ChannelConfig, HEALTH_WAIT_S } from '../../config/site_alerts.ts';
 import { isActive, nextBoundary } from '../../runtime/schedule.ts';
 
 /** A row that waits. Times are epoch ms of the sink's clock. */
@@ -10,6 +10,8 @@ export interface WaitingRow {
   seq: number;
   incident: string;
   critical: boolean;
+  /** Of a camera's health: nobody is in danger. */
+  health: boolean;
   enteredMs: number;
   /** Of its transition. */
   capturedMs: number;
@@ -54,19 +56,22 @@ const MOST = 100;
 /** Channels without any of this send each row as it comes. */
 export function policyOf(channel: ChannelConfig): Policy | null {
   const { type, quiet_hours, group_wait_s, max_per_hour, escalate_after_s } = channel;
-  const together = type === 'alertmanager' || group_wait_s > 0 || max_per_hour !== null;
-  if (!together && !holds(channel)) return null;
+  const together = type === 'alertmanager' || group_wait_s !== 0 || max_per_hour !== null;
+  if (!together && !holds(channel, { health: true })) return null;
   return { quiet_hours, group_wait_s, max_per_hour, escalate_after_s, together };
 }
 
-/** Whether anything waits on purpose. */
-export function holds({
-  quiet_hours,
-  group_wait_s,
-  max_per_hour,
-  escalate_after_s,
-}: Omit<Policy, 'together'>): boolean {
-  return quiet_hours !== null || group_wait_s > 0 || max_per_hour !== null || escalate_after_s > 0;
+/** Whether a row may have waited on purpose. */
+export function holds(
+  { quiet_hours, group_wait_s, max_per_hour, escalate_after_s }: Omit<Policy, 'together'>,
+  row: Pick<WaitingRow, 'health'>,
+): boolean {
+  return quiet_hours !== null || companyS(group_wait_s, row) > 0 || max_per_hour !== null || escalate_after_s > 0;
+}
+
+/** How long a row waits for company. */
+function companyS(group_wait_s: number | null, { health }: Pick<WaitingRow, 'health'>): number {
+  return group_wait_s ?? (health ? HEALTH_WAIT_S : 0);
 }
 
 /** @param rows by `seq` */
@@ -144,19 +149,34 @@ function firstHeard(rows: readonly WaitingRow[], afterMs: number): Map<string, n
   return found;
 }
 
-function choose(
+/** Those who wait equally long do so together, from the first of them; nobody waits for who waits longer. */
+function inCompany(
   ready: readonly Ready[],
-  { quiet_hours, group_wait_s, max_per_hour, together }: Policy,
-  { now, sends }: Circumstances,
+  { group_wait_s }: Policy,
+  { now }: Circumstances,
+  waitUntil: (ms: number) => void,
+): Ready[] {
+  const ends = new Map<number, number>();
+  for (const { row, sinceMs } of ready) {
+    const waitS = companyS(group_wait_s, row);
+    const endMs = sinceMs + waitS * 1000;
+    ends.set(waitS, Math.min(ends.get(waitS) ?? endMs, endMs));
+  }
+  for (const endMs of ends.values()) if (now < endMs) waitUntil(endMs);
+  return ready.filter(({ row }) => now >= (ends.get(companyS(group_wait_s, row)) ?? 0));
+}
+
+function choose(
+  released: readonly Ready[],
+  policy: Policy,
+  circumstances: Circumstances,
   waitUntil: (ms: number) => void,
 ): number[] {
+  const { quiet_hours, max_per_hour, together } = policy;
+  const { now, sends } = circumstances;
+  const ready = inCompany(released, policy, circumstances, waitUntil);
   const [first] = ready;
   if (!first) return [];
-  const companyMs = Math.min(...ready.map(({ sinceMs }) => sinceMs)) + group_wait_s * 1000;
-  if (now < companyMs) {
-    waitUntil(companyMs);
-    return [];
-  }
   if (max_per_hour !== null && !ready.some(({ row }) => row.critical)) {
     const lately = sends.filter((at) => at > now - HOUR_MS && at <= now);
     const oldest = lately.at(-max_per_hour);
