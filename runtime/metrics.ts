@@ -113,7 +113,18 @@ export const METRICS = Object.freeze({
   ),
   dead_letters_total: counter('Messages that could not be parsed or delivered.', 'topic', 'reason'),
 
-  evidence_bytes_total: counter('Bytes of evidence written.', 'kind'),
+  evidence_bytes_total: counter(
+    'Bytes of evidence written; without a camera: configurations, and of one that was removed.',
+    'camera',
+    'kind',
+  ),
+  evidence_replaced_bytes_total: counter(
+    'Bytes of evidence that newer took the place of: what was written, less these, stays.',
+    'camera',
+    'kind',
+  ),
+  evidence_retention_seconds: gauge('How long evidence is kept, by kind.', 'kind'),
+  evidence_max_bytes: gauge('Bytes of evidence that are kept at most, whatever their age.'),
   evidence_missing_total: counter('Evidence that could not be had, by reason.', 'kind', 'reason'),
   evidence_pending: gauge('Incident transitions whose evidence is not written yet.'),
   evidence_deleted_total: counter('Evidence objects removed by retention.', 'reason'),

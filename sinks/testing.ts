@@ -32,6 +32,10 @@ export class CountingMetrics implements Metrics {
     this.#values.delete(id(name, labels));
   }
 
+  has(name: MetricName, labels: Labels): boolean {
+    return this.#values.has(id(name, labels));
+  }
+
   value(name: MetricName, labels: Labels = {}): number {
     return this.#values.get(id(name, labels)) ?? 0;
   }

@@ -5,6 +5,7 @@ import { parseMessage } from '../../runtime/messages/schemas.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
 import type { CameraRecord } from '../../runtime/messages/types.ts';
 import type { ObjectStore } from '../../runtime/stores/objects/types.ts';
+import type { EvidenceCounts } from './counts.ts';
 import { configKey } from './keys.ts';
 import type { Put } from './put.ts';
 import { orUnknown } from './unknown.ts';
@@ -15,6 +16,16 @@ const MAX_PENDING = 5000;
 /** Hashes known to lie in the store. */
 const MAX_KNOWN = 50_000;
 
+export interface ConfigArchiveDeps {
+  bus: Bus;
+  store: ObjectStore;
+  put: Put;
+  /** Counts by the cameras that are configured. */
+  counts: EvidenceCounts;
+  queue: WorkQueue;
+  log: Logger;
+}
+
 /**
  * Every camera's and rule's configuration that was ever active, under its hash: `configs/<hash>.json`
  * is the canonical JSON that the hash is of, so that the file proves itself.
@@ -22,6 +33,7 @@ const MAX_KNOWN = 50_000;
 export class ConfigArchive {
   readonly #store: ObjectStore;
   readonly #put: Put;
+  readonly #counts: EvidenceCounts;
   readonly #queue: WorkQueue;
   readonly #log: Logger;
   readonly #cameraTable: Table;
@@ -31,9 +43,10 @@ export class ConfigArchive {
   readonly #known = new Set<string>();
   readonly #unsubscribe: (() => void)[] = [];
 
-  constructor(bus: Bus, store: ObjectStore, put: Put, queue: WorkQueue, log: Logger) {
+  constructor({ bus, store, put, counts, queue, log }: ConfigArchiveDeps) {
     this.#store = store;
     this.#put = put;
+    this.#counts = counts;
     this.#queue = queue;
     this.#log = log;
     this.#cameraTable = bus.table('cameras.v1');
@@ -76,7 +89,7 @@ export class ConfigArchive {
     const bytes = this.#pending.get(hash);
     // Somebody else may have put it there meanwhile.
     if (!bytes) return this.#known.has(hash) ? key : null;
-    await this.#put(key, bytes, 'config', { ifAbsent: true });
+    await this.#put(key, bytes, { kind: 'config', camera: null, replaced: 0 }, { ifAbsent: true });
     this.#learn(hash);
     return key;
   }
@@ -90,15 +103,27 @@ export class ConfigArchive {
   #take(topic: 'cameras.v1' | 'rules.v1', message: Message): void {
     if (message.value === null) {
       // Its last incidents may still be on their way here: what it was stays known until it is stored.
-      if (topic === 'cameras.v1') this.#cameras.delete(message.key);
+      if (topic === 'cameras.v1') this.#removed(message.key);
       return;
     }
     try {
       const record = topic === 'cameras.v1' ? parseMessage(topic, message) : parseMessage(topic, message);
-      if ('url' in record) this.#cameras.set(message.key, record);
+      if ('url' in record) {
+        this.#cameras.set(message.key, record);
+        this.#counts.begin(record.camera);
+      }
       this.#archive(record.configHash, JSON.parse(message.value.toString('utf8')));
     } catch (err) {
       this.#log.error({ code: 'MESSAGE_INVALID', err, key: message.key }, 'configuration record ignored');
+    }
+  }
+
+  #removed(key: string): void {
+    const record = this.#cameras.get(key);
+    this.#cameras.delete(key);
+    // Another site on this bus may have one of the same name.
+    if (record && ![...this.#cameras.values()].some(({ camera }) => camera === record.camera)) {
+      this.#counts.end(record.camera);
     }
   }
 

@@ -124,7 +124,7 @@ describe('what is stored', () => {
       { kind: 'record', revision: 1, complete: true },
     ]);
     expect(deps.metrics.value('evidence_pending')).toBe(0);
-    expect(deps.metrics.value('evidence_bytes_total', { kind: 'snapshot' })).toBe(jpeg.length);
+    expect(deps.metrics.value('evidence_bytes_total', { camera: 'gate', kind: 'snapshot' })).toBe(jpeg.length);
   });
 
   it('has the boxes of this frame drawn at their places', async () => {
@@ -292,12 +292,12 @@ describe('repeats', () => {
     await publish(deps.bus, 'incidents.v1', incident, closed);
     await acknowledged();
     const before = await store.get(evidenceKey(incident, 'record'));
-    const bytes = deps.metrics.value('evidence_bytes_total', { kind: 'snapshot' });
+    const bytes = deps.metrics.value('evidence_bytes_total', { camera: 'gate', kind: 'snapshot' });
     await publish(deps.bus, 'incidents.v1', incident, closed);
     await acknowledged();
     await proveWhole(deps.bus, store, incident);
     expect(await store.get(evidenceKey(incident, 'record'))).toEqual(before);
-    expect(deps.metrics.value('evidence_bytes_total', { kind: 'snapshot' })).toBe(bytes);
+    expect(deps.metrics.value('evidence_bytes_total', { camera: 'gate', kind: 'snapshot' })).toBe(bytes);
     expect(deps.metrics.value('records_stale_total', { reason: 'evidence' })).toBe(2);
   });
 

@@ -11,10 +11,12 @@ import { incidentAttributes } from '../../runtime/tracing.ts';
 import type { SinkDeps } from '../deps.ts';
 import { Trouble } from '../trouble.ts';
 import { ConfigArchive } from './configs.ts';
+import { EvidenceCounts } from './counts.ts';
 import { HeldBytes, type Picture, readPicture, sameCoordinates } from './frames.ts';
 import { IncidentWriter } from './incident_writer.ts';
+import type { RetentionLimits } from './limits.ts';
 import { makePut } from './put.ts';
-import { type HeldIncidents, Retention, type RetentionLimits } from './retention.ts';
+import { type HeldIncidents, Retention } from './retention.ts';
 import { mergeEvidence, rankOf } from './spooling.ts';
 import { WorkQueue } from './work_queue.ts';
 
@@ -104,16 +106,20 @@ export class EvidenceSink implements Component {
 
   async start(): Promise<void> {
     const { bus, log, metrics } = this.#deps;
-    const { onError, version } = this.#options;
+    const { onError, retention, version } = this.#options;
     const store = this.#store;
+    const counts = new EvidenceCounts(metrics);
+    counts.limits(retention);
     const put = makePut({
       store,
-      metrics,
       ready: () => this.#startStore(),
-      onWritten: (bytes) => this.#retention.written(bytes),
+      onWritten: (written) => {
+        counts.written(written);
+        this.#retention.grown(written.bytes - written.replaced);
+      },
     });
     const producer = bus.producer();
-    const configs = new ConfigArchive(bus, store, put, this.#queue, log);
+    const configs = new ConfigArchive({ bus, store, put, counts, queue: this.#queue, log });
     const writer = new IncidentWriter({ ...this.#deps, producer, store, put, configs, version });
     this.#writer = writer;
     const consumer = bus.consumer('evidence', [TOPICS.incidents.name], (delivery) => this.#take(delivery, writer), {

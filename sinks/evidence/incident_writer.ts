@@ -80,7 +80,8 @@ export class IncidentWriter {
     const record = nextRecord(before, pictures ? { ...change, pictures } : change);
     const bytes = encodeRecord(record);
     const condition = stored ? { replaces: sha256Hex(stored) } : { ifAbsent: true };
-    const { result } = await put(key, bytes, 'record', condition);
+    const what = { kind: 'record', camera: incident.camera, replaced: stored?.length ?? 0 } as const;
+    const { result } = await put(key, bytes, what, condition);
     if (result === 'conflict') {
       throw new BanksmanError('STORE_FAILED', { where: key, message: 'somebody else has just written this record' });
     }
@@ -136,19 +137,25 @@ export class IncidentWriter {
     const tracks = await readTracks(bus, picture, incident);
     const detections = tracks && detectionsOf(incident, tracks);
     const drawn = await this.#draw(picture, incident, detections, missing);
-    const file = async (kind: 'snapshot' | 'annotated', bytes: Buffer): Promise<RecordFile> => ({
-      kind,
-      key: evidenceKey(incident, kind),
-      sha256: (await put(evidenceKey(incident, kind), bytes, kind, { revision: incident.revision })).sha256,
-      bytes: bytes.length,
-      revision: incident.revision,
-      codec: 'jpeg',
-      width: drawn?.width ?? null,
-      height: drawn?.height ?? null,
-      from: captureTime,
-      to: captureTime,
-      frame,
-    });
+    const file = async (kind: 'snapshot' | 'annotated', bytes: Buffer): Promise<RecordFile> => {
+      const { camera, revision } = incident;
+      const key = evidenceKey(incident, kind);
+      const replaced = before?.files.find((one) => one.kind === kind)?.bytes ?? 0;
+      const { sha256 } = await put(key, bytes, { kind, camera, replaced }, { revision });
+      return {
+        kind,
+        key,
+        sha256,
+        bytes: bytes.length,
+        revision,
+        codec: 'jpeg',
+        width: drawn?.width ?? null,
+        height: drawn?.height ?? null,
+        from: captureTime,
+        to: captureTime,
+        frame,
+      };
+    };
     // The snapshot first: what is left behind without a record can be drawn on again.
     const files = [await file('snapshot', picture.jpeg)];
     if (drawn) files.push(await file('annotated', drawn.jpeg));

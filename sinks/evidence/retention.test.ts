@@ -22,7 +22,7 @@ import {
 } from '../testing.ts';
 import type { EvidenceSink } from './evidence.ts';
 import { evidenceKey } from './keys.ts';
-import type { RetentionLimits } from './retention.ts';
+import type { RetentionLimits } from './limits.ts';
 import { configure, proveWhole, sinkOn, WatchedStore } from './testing.ts';
 
 const LIMIT = 18_000;

@@ -8,16 +8,9 @@ import { toTimestamp } from '../../runtime/time.ts';
 import type { SinkDeps } from '../deps.ts';
 import { Trouble } from '../trouble.ts';
 import { type EvidencePlace, parseEvidenceKey } from './keys.ts';
+import { daysKept, type RetentionLimits } from './limits.ts';
 import { parseRecord } from './record.ts';
 import type { WorkQueue } from './work_queue.ts';
-
-export interface RetentionLimits {
-  /** Clips and pictures. */
-  clips_days: number;
-  /** Records, and whatever still lies beside them. */
-  records_days: number;
-  max_bytes: number;
-}
 
 /** Incidents that nothing is removed of. */
 export interface HeldIncidents {
@@ -85,8 +78,8 @@ export class Retention {
     await this.#loop;
   }
 
-  /** More than it is where an object was replaced; the next look counts again. */
-  written(bytes: number): void {
+  /** By so much the store has grown. What it replaced is not always known: the next look counts again. */
+  grown(bytes: number): void {
     this.#bytes += bytes;
   }
 
@@ -215,8 +208,7 @@ export class Retention {
 /** By the day of the opening, counted from its end: nothing goes early. */
 function tooOld(objects: readonly Found[], date: string, now: number, limits: RetentionLimits): Found[] {
   const days = (now - (Date.parse(date) + DAY_MS)) / DAY_MS;
-  if (days > limits.records_days) return [...objects];
-  return days > limits.clips_days ? objects.filter(({ place }) => place.kind !== 'record') : [];
+  return objects.filter(({ place }) => days > daysKept(place.kind, limits));
 }
 
 function isOurs(object: ObjectInfo & { place: EvidencePlace | undefined }): object is Found {
