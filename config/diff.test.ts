@@ -57,6 +57,11 @@ describe('diffSites', () => {
     expect(diff.cameras.changed.map(({ id }) => id)).toEqual(['gate']);
   });
 
+  it('another price holds at once', () => {
+    const lines = ['prices.storage_gb_month changed: holds at once'];
+    expect(edit('storage_gb_month: 0.05', 'storage_gb_month: 0.02')).toMatchObject({ restarts: [], lines });
+  });
+
   it('cameras and rules come and go', () => {
     const gone = edit('  old-shed:\n    url: rtsp://10.0.0.13/live\n    enabled: false # kept, not connected\n', '');
     expect(gone).toMatchObject({

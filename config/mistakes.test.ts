@@ -114,6 +114,24 @@ const CASES: Case[] = [
     'CONFIG_MISSING_KEY',
     /token_file and oauth/,
   ],
+  [
+    'a currency by its sign',
+    top('prices: { currency: «€, cpu_core_month: 20, memory_gib_month: 3, storage_gb_month: 0.05 }'),
+    'CONFIG_INVALID_VALUE',
+    /no currency of ISO 4217/,
+  ],
+  [
+    'a price that is forgotten',
+    top('«prices: { currency: EUR, cpu_core_month: 20, memory_gib_month: 3 }'),
+    'CONFIG_MISSING_KEY',
+    /prices\.storage_gb_month` is missing/,
+  ],
+  [
+    'a price below nothing',
+    top('prices: { currency: EUR, cpu_core_month: «-1, memory_gib_month: 3, storage_gb_month: 0 }'),
+    'CONFIG_INVALID_VALUE',
+    /must be at least 0, found -1/,
+  ],
   ['S3 without a bucket', top('evidence: { store: «s3 }'), 'CONFIG_MISSING_KEY', /needs evidence\.s3/],
   ['a bucket that is not used', top('evidence: { «s3: { bucket: abc } }'), 'CONFIG_INVALID_VALUE', /store is local/],
   [

@@ -9,6 +9,7 @@ import { alertsSchema } from './schema_alerts.ts';
 import { busSchema } from './schema_bus.ts';
 import { cameraSchema, defaultsSchema } from './schema_camera.ts';
 import { evidenceSchema } from './schema_evidence.ts';
+import { pricesSchema } from './schema_prices.ts';
 import { ruleSchema, scheduleSchema } from './schema_rules.ts';
 import { stateSchema } from './schema_state.ts';
 import { tracingSchema } from './schema_tracing.ts';
@@ -128,6 +129,7 @@ export const siteSchema = z
       .prefault({})
       .describe('Media endpoint of the ingest agent.')
       .meta(restarts('ingest')),
+    prices: pricesSchema.optional(),
   })
   .describe('The site file of banksman.');
 

@@ -9,6 +9,7 @@ import type { SiteFile } from './schema.ts';
 import type { BusFile } from './schema_bus.ts';
 import { BUILT_IN, type CameraFile, type DefaultsFile } from './schema_camera.ts';
 import type { EvidenceFile } from './schema_evidence.ts';
+import type { Prices } from './schema_prices.ts';
 import type { RuleFile } from './schema_rules.ts';
 import type { StateFile } from './schema_state.ts';
 import { type AlertsConfig, resolveAlerts } from './site_alerts.ts';
@@ -66,6 +67,8 @@ export interface SiteConfig {
   /** Null: off. */
   tracing: TracingOptions | null;
   media: { bind: Bind; advertise: string | null };
+  /** Null: nobody said what anything costs. */
+  prices: Prices | null;
 }
 
 /** A rule without `detect_within_s` promises this; also a camera without rules. */
@@ -86,6 +89,7 @@ export function resolveSite(file: SiteFile): SiteConfig {
     schedules,
     fleet: { token: credential(fleet.token, fleet.token_file) },
     tracing: sections.tracing ?? null,
+    prices: sections.prices ?? null,
     console: {
       ...page,
       accounts: credential(page.accounts?.tokens, page.accounts?.file),

@@ -35,6 +35,7 @@ export const METRICS = Object.freeze({
   config_reloads_total: counter('Reloads of the site file.', 'result'),
   config_last_reload_successful: gauge('1 when the last reload was applied.'),
   config_info: gauge('Always 1; the hash of the active configuration.', 'hash'),
+  price: gauge('What a resource costs a month: `prices` of the site file.', 'resource', 'currency'),
 
   cameras_expected: gauge('Cameras in the configuration.'),
   camera_watched: gauge('1 while somebody looks at this camera within what its rules promise.', 'camera'),

@@ -16,6 +16,7 @@ import { reportProcess } from '../runtime/process_metrics.ts';
 import { PrometheusMetrics } from '../runtime/prometheus.ts';
 import { writeRefusedEdit } from '../runtime/refused_edit.ts';
 import { MetricsServer } from './metrics_server.ts';
+import { tellPrices } from './prices.ts';
 import { type RoleCommand, RoleProcess } from './role_process.ts';
 import { WatchedCameras } from './watched.ts';
 
@@ -214,6 +215,7 @@ export class Supervisor {
     await publishSite(this.bus, compileSite(loaded.config, loaded.configHash), { onlySite: true });
     this.metrics.remove('config_info', { hash: this.#loaded.configHash });
     this.metrics.set('config_info', 1, { hash: loaded.configHash });
+    tellPrices(this.metrics, this.#loaded.config.prices, loaded.config.prices);
     this.#loaded = loaded;
   }
 

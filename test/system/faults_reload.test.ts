@@ -106,7 +106,8 @@ describe.skipIf(!HAS_TEST_DATA)('edits of the site file', { timeout: 300_000 }, 
     await until('it to be off the page', async () => !(await state()).cameras.some(({ id }) => id === 'other'));
     const text = await until('its series to be gone', async () => {
       const said = await up.metrics();
-      return !said.includes('camera_watched{camera="other"}') && said;
+      const series = ['camera_watched{camera="other"', 'evidence_bytes_total{camera="other"'];
+      return !series.some((one) => said.includes(one)) && said;
     });
     expect(metricSum(text, 'cameras_expected')).toBe(2);
     expect(await until('its process to be gone', () => cameraProcesses() === 2)).toBe(true);
