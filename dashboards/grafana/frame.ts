@@ -119,10 +119,6 @@ export const rule = (): Builder<VariableModel> => many(choice('rule', 'Rule', of
 export const severity = (): Builder<VariableModel> =>
   many(choice('severity', 'Severity', of('incidents_total', CAMERA)));
 
-/** A figure that whoever looks may change. */
-export const figure = (name: string, label: string, value: number, description: string): Builder<VariableModel> =>
-  new TextBoxVariableBuilder(name).label(label).description(description).defaultValue(String(value));
-
 /** From a camera's name to all about it, and to its picture. */
 export const CAMERA_LINKS: readonly Link[] = [
   {

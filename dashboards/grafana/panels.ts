@@ -133,7 +133,8 @@ function instant({ expr, legend }: Query, index: number): DataqueryBuilder {
 }
 
 export interface StatOptions extends PanelOptions, Query {
-  text?: 'name';
+  /** What it shows. Default: the value. */
+  text?: 'name' | 'value and name';
   /** What stands there while there is no figure. Default: nobody says anything. */
   none?: string;
 }
@@ -148,6 +149,7 @@ export function stat(options: StatOptions): Builder<Panel> {
     .noValue(options.none ?? 'no word')
     .withTarget(instant(options, 0));
   if (options.text === 'name') panel.textMode(BigValueTextMode.Name);
+  if (options.text === 'value and name') panel.textMode(BigValueTextMode.ValueAndName);
   return panel;
 }
 

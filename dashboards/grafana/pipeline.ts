@@ -2,7 +2,7 @@
 import { BAD, GOOD, OKABE_ITO, STAGE_COLORS } from './colors.ts';
 import { type Board, cameras, site } from './frame.ts';
 import { FINE_AT_ZERO, type Steps, series, stat, table, WARN_ABOVE } from './panels.ts';
-import { COST, PRICE_VARIABLES } from './pipeline_cost.ts';
+import { COST } from './pipeline_cost.ts';
 import { SINKS } from './pipeline_sinks.ts';
 import { bucketsOf, countOf, countOrZero, happened, of, perCamera, quantile, rate, sumOf } from './queries.ts';
 
@@ -36,7 +36,7 @@ export const pipeline: Board = {
   description: 'From picture to incident: time against the objective, what waits, what is lost, what it costs',
   from: 'now-6h',
   refresh: '30s',
-  variables: [site(), cameras(), ...PRICE_VARIABLES],
+  variables: [site(), cameras()],
   rows: [
     {
       title: 'On time?',

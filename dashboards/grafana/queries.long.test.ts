@@ -44,6 +44,7 @@ describe.skipIf(!HAS_TEST_DATA)('queries of the boards', () => {
     detect: { workers: 1 },
     defaults: { sampling: { active_fps: 4, width_px: 480 } },
     rules: [{ id: 'anybody', type: 'zone_entry', classes: ['person'] }],
+    prices: { currency: 'EUR', cpu_core_month: 20, memory_gib_month: 3, storage_gb_month: 0.05 },
   };
   let server: RtspServer;
   let up: Up;
@@ -171,6 +172,15 @@ describe.skipIf(!HAS_TEST_DATA)('queries of the boards', () => {
       await until('Prometheus to know', async () => {
         const [known] = await prometheus.now('sum(banksman_time_to_acknowledge_seconds_count)');
         return known?.values[0] === count;
+      });
+    }
+    // Its incidents are kept, and cost something.
+    for (const column of ['E', 'F']) {
+      const { expr } =
+        queries.find(({ key }) => key === `pipeline / Cost per camera, in the time shown (table) / ${column}`) ?? {};
+      await until(`a figure of the yard in column ${column}`, async () => {
+        const [yard] = await prometheus.now(fill(expr ?? '', { ...ALL, __range: '2m', camera: 'yard' }));
+        return (yard?.values[0] ?? 0) > 0;
       });
     }
     const due = excused(HAPPENS);
