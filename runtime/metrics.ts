@@ -90,6 +90,13 @@ export const METRICS = Object.freeze({
     'reason',
   ),
   incidents_total: counter('Incidents opened.', 'camera', 'rule', 'zone', 'severity'),
+  near_misses_total: counter(
+    'Times that somebody was where a rule holds and left before it was an incident.',
+    'camera',
+    'rule',
+    'zone',
+    'severity',
+  ),
   incidents_open: gauge('Incidents open or unobserved now.'),
   incident_opened_timestamp_seconds: gauge(
     'When the incident opened that is open or unobserved now.',

@@ -17,6 +17,7 @@ const SETS: Partial<Record<MetricName, readonly Labels[]>> = {
   camera_reconnects_total: REASONS.map((reason) => ({ reason })),
   frames_published_total: ['live', 'catchup', 'heartbeat', 'shadow'].map((purpose) => ({ purpose })),
   incidents_total: RULES,
+  near_misses_total: RULES,
   incident_opened_timestamp_seconds: RULES,
   mute_until_timestamp_seconds: MUTES,
 };

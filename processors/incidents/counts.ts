@@ -1,8 +1,9 @@
 import type { Incident, RuleRecord } from '../../runtime/messages/types.ts';
 import type { Labels, Metrics } from '../../runtime/metrics.ts';
 import { fromTimestamp } from '../../runtime/time.ts';
+import { hasNearMisses } from './near_misses.ts';
 
-/** What Prometheus is told of incidents: how many opened, and which are open since when. */
+/** What Prometheus is told of incidents: how many opened, how many nearly did, and which are open since when. */
 export class IncidentCounts {
   readonly #metrics: Metrics;
   /** Series of incidents that are open, by their labels. */
@@ -14,7 +15,15 @@ export class IncidentCounts {
 
   /** A camera's rules count from 0: `increase()` does not see the first incident of a series that begins with it. */
   begin(camera: string, rules: readonly RuleRecord[]): void {
-    for (const rule of rules) this.#metrics.inc('incidents_total', labelsOf({ ...rule, camera }), 0);
+    for (const rule of rules) {
+      const labels = labelsOf({ ...rule, camera });
+      this.#metrics.inc('incidents_total', labels, 0);
+      if (hasNearMisses(rule)) this.#metrics.inc('near_misses_total', labels, 0);
+    }
+  }
+
+  nearMisses(camera: string, rules: readonly RuleRecord[]): void {
+    for (const rule of rules) this.#metrics.inc('near_misses_total', labelsOf({ ...rule, camera }));
   }
 
   opened(incident: Incident): void {

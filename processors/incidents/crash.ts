@@ -7,7 +7,7 @@ import { silentLogger } from '../../runtime/log.ts';
 import { encodeJson } from '../../runtime/messages/codec.ts';
 import { type JsonTopic, parseMessage, type ValueOf } from '../../runtime/messages/schemas.ts';
 import type { Incident, RuleRecord, Tracks } from '../../runtime/messages/types.ts';
-import { type Metrics, noMetrics } from '../../runtime/metrics.ts';
+import { type Labels, type MetricName, type Metrics, noMetrics } from '../../runtime/metrics.ts';
 import { IncidentsProcessor } from './incidents.ts';
 import { cameraRecord, cameraRules, play, ruleRecord, timeline } from './timeline.ts';
 
@@ -129,19 +129,41 @@ export const CRASH_RULES: Partial<RuleRecord>[] = [
   { rule: 'line', type: 'line_crossing', zone: null, line: 'entrance' },
   { rule: 'off', type: 'camera_offline', zone: null, min_duration_s: 2, hold_s: 0.4 },
 ];
-/** Ends with a transition: nothing that comes later brings it out. */
-export const CRASH_RECORDS = timeline('L0 L:a@0.5,0.4 L:a@0.5,0.6*5 L2*6 B3 run L2*3 L0*9');
+/** Somebody passes, and then is an incident. Ends with a transition: nothing that comes later brings it out. */
+export const CRASH_RECORDS = timeline('Q1 L0 Q4 L0 L:z L0 Q4 L0 L:a@0.5,0.4 L:a@0.5,0.6*5 L2*6 B3 run L2*3 L0*9');
+/** Where the one near miss of them is decided. */
+const NEAR_MISS_AT = 7;
 export const CRASH_EXPECTED = play(CRASH_RECORDS, cameraRules(...CRASH_RULES));
 
-/** Runs until killed at the step, then a second processor to the end. @returns whether it came to be killed. */
-export async function killedAt(
-  step: number,
-  between?: (producer: Producer) => Promise<unknown>,
-): Promise<{ bus: Bus; killed: boolean }> {
+/** Near misses of one process. */
+class NearMisses implements Metrics {
+  count = 0;
+
+  inc(metric: MetricName, _labels?: Labels, by = 1): void {
+    if (metric === 'near_misses_total') this.count += by;
+  }
+  set(): void {}
+  observe(): void {}
+  remove(): void {}
+}
+
+export interface Killed {
+  bus: Bus;
+  /** Whether it came to that. */
+  killed: boolean;
+  /** Near misses that either process counted. */
+  nearMisses: number;
+  /** A near miss that the snapshot covers and that was not counted: the process that died would have. */
+  lost: number;
+}
+
+/** Runs until killed at the step, then a second processor to the end. */
+export async function killedAt(step: number, between?: (producer: Producer) => Promise<unknown>): Promise<Killed> {
   const { bus, producer } = await site(...CRASH_RULES);
   await publish(producer, CRASH_RECORDS);
   const { bus: view, isDead } = mortal(bus, step);
-  const first = processorOn(view);
+  const [counted, countedAfter] = [new NearMisses(), new NearMisses()];
+  const first = processorOn(view, { metrics: counted });
   await first.start().catch(() => undefined);
   await vi.waitFor(async () => {
     const lags = (await bus.lag()).filter(({ group }) => group === 'incidents');
@@ -149,20 +171,26 @@ export async function killedAt(
   }, WAIT);
   const killed = isDead();
   await first.stop().catch(() => undefined);
+  const covered = Number((await all(bus, 'processor-state.v1')).at(-1)?.covered['tracks.v1'] ?? -1);
+  const lost = covered >= NEAR_MISS_AT ? 1 - counted.count : 0;
   await between?.(producer);
-  const second = processorOn(bus);
+  const second = processorOn(bus, { metrics: countedAfter });
   await second.start();
   await consumed(bus);
   await second.stop();
-  return { bus, killed };
+  return { bus, killed, nearMisses: counted.count + countedAfter.count, lost };
 }
 
-/** Kills at the step and expects all transitions, each with one content. @returns whether it came to be killed. */
+/**
+ * Kills at the step and expects all transitions, each with one content, and the near miss at most once.
+ * @returns whether it came to be killed.
+ */
 export async function expectWholeWhenKilledAt(step: number): Promise<boolean> {
-  const { bus, killed } = await killedAt(step);
+  const { bus, killed, nearMisses, lost } = await killedAt(step);
   const published = distinct(await all(bus, 'incidents.v1'));
   expect(published.map(name).sort(), `killed at step ${step}`).toEqual(CRASH_EXPECTED.map(name).sort());
   for (const incident of published) expect(CRASH_EXPECTED).toContainEqual(incident);
+  expect(nearMisses, `killed at step ${step}`).toBe(1 - lost);
   await closeAll();
   return killed;
 }

@@ -5,14 +5,14 @@
 import type { CameraRecord, Coverage, Incident, RuleRecord, Tracks } from '../../runtime/messages/types.ts';
 import { isActive } from '../../runtime/schedule.ts';
 import { cover } from './coverage.ts';
-import { close, type Emit, unobserved, updateIfDue } from './incident.ts';
+import { close, unobserved, updateIfDue } from './incident.ts';
 import { cameraOffline } from './rules/camera_offline.ts';
 import { dwell } from './rules/dwell.ts';
 import { lineCrossing } from './rules/line_crossing.ts';
 import { ms, type RuleInput } from './rules/rule.ts';
 import { zoneEntry } from './rules/zone_entry.ts';
 import { type CameraState, newRuleState, type RuleState, ruleKey } from './state.ts';
-import { advance, type Step } from './watch.ts';
+import { advance } from './watch.ts';
 
 /** An incident that nobody could see for this long is closed as `camera_lost`. */
 export const DEFAULT_LOST_S = 3600;
@@ -31,6 +31,8 @@ export interface Outcome {
   /** In the order in which they are to be published. */
   incidents: Incident[];
   coverage: Coverage[];
+  /** Rules of which somebody was nearly an incident; one that is named twice was so twice. */
+  nearMisses: RuleRecord[];
   /** Why the record was not applied. */
   dropped: 'epoch' | 'replayed' | null;
 }
@@ -38,21 +40,31 @@ export interface Outcome {
 /** Takes a record through the rules (changes `state`). */
 export function apply(state: CameraState, record: Tracks, config: CameraRules): Outcome {
   const dropped = admit(state, record);
-  if (dropped !== null) return { incidents: [], coverage: [], dropped };
+  if (dropped !== null) return { incidents: [], coverage: [], nearMisses: [], dropped };
   const incidents = reconcile(state, config);
+  const nearMisses: RuleRecord[] = [];
   const step = advance(state.watch, record);
   state.newest = step.to;
   if (step.kind === 'looked' && record.frame) {
     state.lastFrame = { captureTime: step.to, frame: record.frame, model: record.model };
   }
   for (const rule of config.rules) {
-    const input = inputOf(state, record, step, config.camera, rule, (incident) => incidents.push(incident));
-    if (!input) continue;
+    const place = placeOf(config.camera, rule);
+    if (!place) continue;
     const key = ruleKey(rule);
     state.rules[key] ??= newRuleState(rule);
-    evaluate(state.rules[key], input, config.lostS);
+    evaluate(
+      state.rules[key],
+      {
+        ...{ rule, ...place, record, step, camera: state },
+        active: rule.schedule === null || isActive(rule.schedule, step.to),
+        emit: (incident) => incidents.push(incident),
+        nearMiss: () => nearMisses.push(rule),
+      },
+      config.lostS,
+    );
   }
-  return { incidents, coverage: cover(state, step, ms(config.camera.detect_within_s)), dropped: null };
+  return { incidents, coverage: cover(state, step, ms(config.camera.detect_within_s)), nearMisses, dropped: null };
 }
 
 /**
@@ -91,19 +103,10 @@ function admit(state: CameraState, { epoch, source }: Tracks): Outcome['dropped'
 }
 
 /** Undefined while the camera's record does not have what the rule names: it may come a moment later. */
-function inputOf(
-  state: CameraState,
-  record: Tracks,
-  step: Step,
-  camera: CameraRecord,
-  rule: RuleRecord,
-  emit: Emit,
-): RuleInput | undefined {
+function placeOf(camera: CameraRecord, rule: RuleRecord): Pick<RuleInput, 'polygon' | 'line'> | undefined {
   const polygon = rule.zone === null ? null : camera.zones[rule.zone];
   const line = rule.line === null ? null : camera.lines[rule.line];
-  if (polygon === undefined || line === undefined) return undefined;
-  const active = rule.schedule === null || isActive(rule.schedule, step.to);
-  return { rule, polygon, line, record, step, active, camera: state, emit };
+  return polygon === undefined || line === undefined ? undefined : { polygon, line };
 }
 
 function evaluate(state: RuleState, input: RuleInput, lostS: number): void {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { encodeJson } from '../../runtime/messages/codec.ts';
-import type { MetricName, Metrics } from '../../runtime/metrics.ts';
+import { type MetricName, type Metrics, noMetrics } from '../../runtime/metrics.ts';
 import {
   all,
   CRASH_EXPECTED,
@@ -63,6 +63,27 @@ describe('IncidentsProcessor', () => {
     expect(counted).toContain('open 1');
     expect(counted).toContain('records_stale_total replayed');
     expect(counted).toContain('records_stale_total epoch');
+  });
+
+  it('counts near misses, from 0 on, each once', async () => {
+    const { bus, producer } = await site({}, { rule: 'line', type: 'line_crossing', zone: null, line: 'entrance' });
+    const counted: string[] = [];
+    const metrics: Metrics = {
+      ...noMetrics,
+      inc: (metric, labels = {}, by = 1) => {
+        if (metric === 'near_misses_total') counted.push(`${Object.values(labels).join()} +${by}`);
+      },
+    };
+    const records = timeline('L0 Q4 L0 L1 L0 Q4 L0 L1 L0');
+    for (const part of [records.slice(0, 4), records.slice(4, 8), records.slice(4)]) {
+      const processor = processorOn(bus, { metrics });
+      await processor.start();
+      await publish(producer, part);
+      await consumed(bus);
+      await processor.stop();
+    }
+    const place = 'gate,on-road,road,high';
+    expect(counted).toEqual([`${place} +0`, `${place} +0`, `${place} +1`, `${place} +0`]);
   });
 
   it('sets aside what does not parse, and goes on', async () => {
@@ -172,7 +193,7 @@ describe('IncidentsProcessor', () => {
 describe('a crash', () => {
   // Every step: incidents.long.test.ts.
   it('at any point gives every transition, each with one content', async () => {
-    expect(summary(CRASH_EXPECTED.slice(0, 4))).toBe('opened@0.6 closed:crossed@0.6 opened@1.2 updated@2.2');
+    expect(summary(CRASH_EXPECTED.slice(0, 4))).toBe('opened@10.4 closed:crossed@10.4 opened@11 updated@12');
     let step = 0;
     while (await expectWholeWhenKilledAt(step)) step += 7;
     expect(step).toBeGreaterThan(2 * CRASH_EXPECTED.length);

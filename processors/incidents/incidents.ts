@@ -113,12 +113,13 @@ export class IncidentsProcessor implements Component {
     if (!lane) return;
     if (delivery.offset <= lane.covered) return delivery.ack();
     const trace = tracer.follow(delivery.headers);
-    const { incidents, coverage, dropped } = apply(lane.state, record, config);
+    const { incidents, coverage, nearMisses, dropped } = apply(lane.state, record, config);
     lane.applied(delivery, config.camera.configHash);
     if (dropped !== null) return metrics.inc('records_stale_total', { reason: dropped });
     const transitions = traceTransitions(tracer, trace, incidents);
     lane.decided(incidents, transitions);
     lane.publishCoverage(coverage);
+    lane.missed(nearMisses);
     if (incidents.length > 0) {
       await lane.commit();
       this.#count(incidents, record);
@@ -135,7 +136,8 @@ export class IncidentsProcessor implements Component {
     const tenure = this.#tenures.get(partition);
     let lane = this.#lanes.get(key);
     if (!lane && tenure) {
-      lane = new Lane({ producer, partition, tenure, term: 1 }, newCameraState(site, camera), -1);
+      const deps = { producer, partition, tenure, term: 1, counts: this.#counts };
+      lane = new Lane(deps, newCameraState(site, camera), -1);
       this.#lanes.set(key, lane);
       this.#counts.begin(camera, rules);
     }
@@ -152,7 +154,7 @@ export class IncidentsProcessor implements Component {
     const partitionCount = await this.#deps.bus.partitions(TOPICS.tracks.name);
     const isMine = (camera: string) => mine.has(partitionOf(camera, partitionCount));
     for (const [camera, { state, term, outdone }] of await restoreStates(this.#deps, PROCESSOR, isMine, readState)) {
-      const deps = { producer, partition: partitionOf(camera, partitionCount), tenure, term };
+      const deps = { producer, partition: partitionOf(camera, partitionCount), tenure, term, counts: this.#counts };
       const lane = new Lane(deps, state.state, state.covered);
       if (outdone) lane.rewrite();
       this.#lanes.set(camera, lane);

@@ -146,6 +146,34 @@ describe('random timelines', () => {
     expect(opened).toBeGreaterThan(SEEDS.length);
   });
 
+  it('count as near misses only who left, looked at, and no part of an incident', () => {
+    let counted = 0;
+    for (const seed of SEEDS) {
+      const records = randomRecords(seed, 'L0*30');
+      const state = newState();
+      const spans: { from: string; to: string }[] = [];
+      let last: string | null = null;
+      for (const record of records) {
+        const { incidents, nearMisses } = apply(state, record, cameraRules({}));
+        for (const { transition, openedAt, closedAt } of incidents) {
+          if (transition === 'opened') spans.push({ from: openedAt, to: '9' });
+          else if (closedAt !== null) spans.splice(-1, 1, { from: openedAt, to: closedAt });
+        }
+        for (const { rule: name } of nearMisses) {
+          expect(name).toBe(rule.rule);
+          expect(lookedAbsence(records, record.to), `seed ${seed}`).toBeGreaterThanOrEqual(4 - 1e-9);
+          const seen = last ?? fail();
+          expect(spans.filter(({ from, to }) => from <= seen && to >= seen)).toEqual([]);
+          counted += 1;
+          // Each has somebody of its own.
+          last = null;
+        }
+        if (record.kind === 'looked' && isOccupied(record, 0.49)) last = record.to;
+      }
+    }
+    expect(counted).toBeGreaterThan(20);
+  });
+
   it('end: looked at and empty for long, nothing stays open', () => {
     for (const seed of SEEDS) {
       const state = newState();

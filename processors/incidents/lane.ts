@@ -2,9 +2,10 @@ import type { Delivery, Message, Producer, Tenure } from '../../runtime/bus/type
 import { encodeJson } from '../../runtime/messages/codec.ts';
 import { parseMessage } from '../../runtime/messages/schemas.ts';
 import { cameraKey } from '../../runtime/messages/topics.ts';
-import type { Coverage, Incident, ProcessorState } from '../../runtime/messages/types.ts';
+import type { Coverage, Incident, ProcessorState, RuleRecord } from '../../runtime/messages/types.ts';
 import type { Headers } from '../../runtime/tracing.ts';
 import { rankHeaders } from '../snapshots.ts';
+import type { IncidentCounts } from './counts.ts';
 import { type CameraState, STATE_VERSION } from './state.ts';
 import type { TransitionTraces } from './traced.ts';
 
@@ -34,6 +35,7 @@ export interface LaneDeps {
   readonly tenure: Tenure;
   /** How many owners the camera's state had, with this one. */
   readonly term: number;
+  readonly counts: Pick<IncidentCounts, 'nearMisses'>;
 }
 
 /**
@@ -49,6 +51,7 @@ export class Lane {
   #configHash = '';
   #deliveries: Delivery[] = [];
   #coverage: Promise<unknown>[] = [];
+  #nearMisses: RuleRecord[] = [];
   #dirty = false;
   #committing: Promise<void> = Promise.resolve();
   #removed = false;
@@ -88,6 +91,11 @@ export class Lane {
     }
     this.state.outbox.push(...incidents);
     this.#dirty = true;
+  }
+
+  /** Near misses of the record applied last, by their rules: they count once a snapshot covers it. */
+  missed(nearMisses: readonly RuleRecord[]): void {
+    this.#nearMisses.push(...nearMisses);
   }
 
   /** The snapshot that it was restored from is to be written anew. */
@@ -130,7 +138,7 @@ export class Lane {
   }
 
   async #commit(): Promise<void> {
-    const { producer, tenure, term } = this.#deps;
+    const { producer, tenure, term, counts } = this.#deps;
     if (!tenure.isSure) return;
     // The snapshot says up to where coverage went out, so that must be true when it is read again.
     while (this.#coverage.length > 0) await Promise.all(this.#coverage.splice(0));
@@ -138,6 +146,7 @@ export class Lane {
     const deliveries = this.#deliveries;
     const count = this.state.outbox.length;
     this.#deliveries = [];
+    const nearMisses = this.#nearMisses.splice(0);
     this.#dirty = false;
     const { site, camera } = this.state;
     const covered = { 'tracks.v1': String(this.#covered) };
@@ -147,6 +156,8 @@ export class Lane {
     const outbox = this.state.outbox.slice(0, count);
     const message = { key: this.#key, headers: rankHeaders(covered, term), value: encodeJson(snapshot) };
     await producer.send('processor-state.v1', message, tenure.over);
+    // Not before: an heir would come upon them again.
+    counts.nearMisses(camera, nearMisses);
     const key = cameraKey(site, camera);
     await Promise.all(
       outbox.map((incident) => {

@@ -8,6 +8,7 @@ import type {
   RuleRecord,
   RuleType,
 } from '../../runtime/messages/types.ts';
+import type { Absence } from './absence.ts';
 import { newWatchState, type WatchState } from './watch.ts';
 
 export const STATE_VERSION = 1;
@@ -79,14 +80,23 @@ export interface Stay {
   box: Box;
 }
 
-export interface ZoneMemory {
+/** Whoever is where the rule holds, until nobody was found there for the hold: a near miss, or none. */
+export interface Visit extends Absence {
+  /**
+   * `empty`: nobody is there. `counting`: somebody is or was a moment ago, and nothing speaks against a near miss.
+   * `discounted`: an incident came of it, or nobody saw all of it.
+   */
+  stage: 'empty' | 'counting' | 'discounted';
+}
+
+/** Its own absence is that of whoever holds an incident open. */
+export interface ZoneMemory extends Absence {
   kind: 'zone';
   stays: Stay[];
   /** Presence of anybody, whatever the track (`zone_entry`). */
   presence: { startObs: number; missedObs: number | null; hits: number } | null;
-  /** First of the looks in a row that found nobody. */
-  absentObs: number | null;
-  lastLookObs: number;
+  /** Absent in snapshots of earlier versions. */
+  visit?: Visit;
   /** After blindness: until then whoever is found carries the open incident on (`dwell`). */
   resumeUntilObs: number | null;
 }

@@ -6,7 +6,7 @@ import type { Stay } from './state.ts';
 /** A track that was not found for longer than this begins anew when it is found again. */
 export const LAPSE_MS = 2000;
 /** A track may carry on one that was lost at most this long before it appeared. */
-const CARRY_MS = 4000;
+export const CARRY_MS = 4000;
 /** Old and new id may both be reported for a moment. */
 const OVERLAP_MS = 500;
 /** Longer than `CARRY_MS` by the time that a new track needs to be confirmed. */

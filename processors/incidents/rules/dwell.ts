@@ -21,5 +21,6 @@ export const dwell: Rule<ZoneMemory> = (state, memory, input) => {
     for (const stay of present) stay.startObs = Math.min(stay.startObs, state.obs - dwellMs);
   }
   const loitering = present.filter((stay) => stay.hits >= 2 && state.obs - stay.startObs >= dwellMs);
-  settle(state, memory, input, { present: loitering, doubtful: tentative, ready: loitering.length > 0 });
+  const ready = loitering.length > 0;
+  settle(state, memory, input, { found: present, present: loitering, doubtful: tentative, ready });
 };

@@ -15,6 +15,8 @@ export interface RuleInput {
   active: boolean;
   camera: Readonly<CameraState>;
   emit: Emit;
+  /** Somebody was nearly an incident of the rule. */
+  nearMiss: () => void;
 }
 
 /** A rule: changes its own state only, and emits transitions. Same state and input, same outcome. */

@@ -1,5 +1,7 @@
 /** What `zone_entry` and `dwell` share: one incident while somebody is there. */
+import { isGone, noteBlindness, noteLook } from '../absence.ts';
 import { close, incidentTrack, learn, open, seenAgain, stayValue } from '../incident.ts';
+import { discount, endVisit, follow, visitOf } from '../near_misses.ts';
 import type { RuleState, Stay, ZoneMemory } from '../state.ts';
 import { ms, type RuleInput } from './rule.ts';
 
@@ -10,12 +12,13 @@ import { ms, type RuleInput } from './rule.ts';
 export function observe(state: RuleState, memory: ZoneMemory, { rule, step }: RuleInput): void {
   if (!step.evidence) return;
   const promiseMs = ms(rule.detect_within_s);
+  const visit = visitOf(memory);
   if (step.gapMs <= promiseMs) {
     state.obs += step.gapMs;
-    // Blind time may be taken for presence that goes on, never for absence.
-    if (step.blinded && memory.absentObs !== null) memory.absentObs += step.gapMs;
+    if (step.blinded) for (const absence of [memory, visit]) noteBlindness(absence, step.gapMs);
   } else {
     memory.absentObs = null;
+    discount(visit);
     if (step.gapMs > ms(rule.hold_s)) {
       forget(memory);
       memory.resumeUntilObs = state.obs + ms(rule.hold_s);
@@ -31,8 +34,10 @@ export function forget(memory: ZoneMemory): void {
 }
 
 /** The schedule is not active. */
-export function standDown(state: RuleState, memory: ZoneMemory, { step, emit }: RuleInput): void {
+export function standDown(state: RuleState, memory: ZoneMemory, input: RuleInput): void {
+  const { step, emit } = input;
   forget(memory);
+  endVisit(memory, input);
   memory.absentObs = null;
   memory.resumeUntilObs = null;
   if (!state.open) return;
@@ -41,6 +46,8 @@ export function standDown(state: RuleState, memory: ZoneMemory, { step, emit }: 
 }
 
 export interface Occupancy {
+  /** Everybody who is there, for however short a time. */
+  found: readonly Stay[];
   /** Whoever holds the incident open, and is listed in it. */
   present: readonly Stay[];
   /** Somebody may be there: neither presence nor absence. */
@@ -49,22 +56,23 @@ export interface Occupancy {
   ready: boolean;
 }
 
-/** Opens, updates or closes at a looked frame. */
+/** What a looked frame does to the incident, and whether it was nearly one. */
 export function settle(state: RuleState, memory: ZoneMemory, input: RuleInput, occupancy: Occupancy): void {
+  transit(state, memory, input, occupancy);
+  follow(state, memory, input, occupancy.found.length > 0, occupancy.doubtful);
+}
+
+/** Opens, updates or closes. */
+function transit(state: RuleState, memory: ZoneMemory, input: RuleInput, occupancy: Occupancy): void {
   const { rule, record, step, emit } = input;
   const { present, doubtful, ready } = occupancy;
-  const sinceLook = state.obs - memory.lastLookObs;
-  memory.lastLookObs = state.obs;
-  if (present.length > 0) memory.absentObs = null;
-  else if (memory.absentObs === null) memory.absentObs = doubtful ? null : state.obs;
-  else if (doubtful) memory.absentObs = Math.min(state.obs, memory.absentObs + sinceLook);
-
+  noteLook(memory, state.obs, present.length > 0, doubtful);
   if (!state.open) {
     if (ready) state.open = begin(input, present);
     return;
   }
   if (present.length > 0) learn(state.open, present, record.frame);
-  else if (memory.absentObs !== null && !doubtful && state.obs - memory.absentObs >= ms(rule.hold_s)) {
+  else if (!doubtful && isGone(memory, state.obs, ms(rule.hold_s))) {
     close(state.open, 'left', step.to, emit);
     state.open = null;
     return;

@@ -14,7 +14,7 @@ export const zoneEntry: Rule<ZoneMemory> = (state, memory, input) => {
   memory.presence = presenceAfter(memory.presence, sighting, state.obs);
   const lasted = memory.presence ? state.obs - memory.presence.startObs : 0;
   const ready = present.length > 0 && (memory.presence?.hits ?? 0) >= 2 && lasted >= ms(rule.min_duration_s);
-  settle(state, memory, input, { present, doubtful: tentative, ready });
+  settle(state, memory, input, { found: present, present, doubtful: tentative, ready });
 };
 
 /**
