@@ -34,10 +34,14 @@ export const SINKS: Board['rows'][number] = {
     }),
     series({
       title: 'Errors of stores',
-      description: 'Which store fails, why? Per second, by store and code; runtime/errors.md says how to mend each.',
-      unit: 'cps',
+      description:
+        'Which store fails, why? In the hour before each point, by store and code; runtime/errors.md says how to mend each.',
+      unit: 'short',
       width: 10,
-      queries: [{ expr: `sum by (store, reason) (${rate(of('store_errors_total'))})`, legend: '{{store}} {{reason}}' }],
+      decimals: 0,
+      queries: [
+        { expr: `sum by (store, reason) (${happened(of('store_errors_total'), '1h')})`, legend: '{{store}} {{reason}}' },
+      ],
     }),
     series({
       title: 'Evidence that could not be had',
@@ -56,13 +60,14 @@ export const SINKS: Board['rows'][number] = {
     series({
       title: 'Messages',
       description:
-        'Do messages arrive? Per second, delivered by channel, and failed attempts with their reason. Failing: the address or the receiver; each is tried for 24 hours.',
-      unit: 'cps',
+        'Do messages arrive? In the hour before each point, delivered by channel, and failed attempts with their reason. Failing: the address or the receiver; each is tried for 24 hours.',
+      unit: 'short',
       width: 8,
+      decimals: 0,
       queries: [
-        { expr: `sum by (channel) (${rate(of('alerts_sent_total'))})`, legend: 'sent: {{channel}}' },
+        { expr: `sum by (channel) (${happened(of('alerts_sent_total'), '1h')})`, legend: 'sent: {{channel}}' },
         {
-          expr: `sum by (channel, reason) (${rate(of('alerts_failed_total'))})`,
+          expr: `sum by (channel, reason) (${happened(of('alerts_failed_total'), '1h')})`,
           legend: 'failed: {{channel}} {{reason}}',
         },
       ],
