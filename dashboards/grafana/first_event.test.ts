@@ -28,6 +28,8 @@ const OTHERS = {
   'banksman_build_info{role="sink",version="1"}': '1x30',
   'banksman_access_units_total{camera="gate"}': '0+100x30',
   'banksman_access_units_damaged_total{camera="gate"}': '0+50x30',
+  // Said to be 0 from the camera's first record on.
+  'banksman_near_misses_total{camera="gate",rule="at-the-pit",zone="pit",severity="high"}': '0x10 1x20',
   'banksman_certificate_end_timestamp_seconds{certificate="console"}': '5400x30',
   'banksman_evidence_spool_bytes{}': '40x30',
   'banksman_evidence_spool_max_bytes{}': '80x30',
@@ -57,6 +59,12 @@ const SHOWN: Readonly<Record<string, { labels: string; value: number }>> = {
   'camera / Sessions that ended, by reason / B': { labels: '{}', value: 1 },
   // Not rare, but not to be had on a running site of a test.
   'fleet / Damaged pictures, worst first / A': { labels: '{camera="gate"}', value: 0.5 },
+  'safety / Near misses an hour, by rule / A': { labels: '{rule="at-the-pit"}', value: 1 },
+  'safety / Near misses in 24 hours / A': { labels: '{}', value: 1 },
+  'safety / By rule and place: the last 7 days against the 7 before (table) / C': {
+    labels: '{camera="gate",rule="at-the-pit",zone="pit",severity="high"}',
+    value: 1,
+  },
   'pipeline / First certificate ends in / A': { labels: '{}', value: 3_600 },
   'pipeline / Spool of evidence / A': { labels: '{}', value: 0.5 },
   'safety / Acknowledged within, median of 7 days / A': { labels: '{}', value: 45 },

@@ -158,6 +158,8 @@ export interface SeriesOptions extends PanelOptions {
   /** Of series that are known by name. Others are shades of one hue, which differ in lightness. */
   colors?: Readonly<Record<string, string>>;
   look?: 'lines' | 'bars' | 'stacked bars' | 'stacked areas';
+  /** Series, by name, that are a line above the rest and stacked on nothing. */
+  lines?: readonly string[];
   /** The axis ends here. */
   max?: number;
   /** The steps are drawn as lines. */
@@ -193,8 +195,16 @@ export function series(options: SeriesOptions): Builder<Panel> {
     panel.thresholdsStyle(new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Dashed));
   }
   for (const [name, color] of Object.entries(colors)) panel.overrideByName(name, [fixed(color)]);
+  for (const name of options.lines ?? []) panel.overrideByName(name, AS_LINE);
   return panel;
 }
+
+const AS_LINE: DynamicConfigValue[] = [
+  { id: 'custom.drawStyle', value: GraphDrawStyle.Line },
+  { id: 'custom.lineWidth', value: 2 },
+  { id: 'custom.fillOpacity', value: 0 },
+  { id: 'custom.stacking', value: { mode: StackingMode.None } },
+];
 
 const fixed = (fixedColor: string): DynamicConfigValue => ({
   id: 'color',

@@ -40,7 +40,10 @@ export const SINKS: Board['rows'][number] = {
       width: 10,
       decimals: 0,
       queries: [
-        { expr: `sum by (store, reason) (${happened(of('store_errors_total'), '1h')})`, legend: '{{store}} {{reason}}' },
+        {
+          expr: `sum by (store, reason) (${happened(of('store_errors_total'), '1h')})`,
+          legend: '{{store}} {{reason}}',
+        },
       ],
     }),
     series({

@@ -20,6 +20,7 @@ const SECONDS = 120;
 /** What the second test makes happen. */
 const HAPPENS: readonly Why[] = [
   'no incident was opened',
+  'nobody was nearly an incident',
   'no incident was decided by a picture',
   'no incident is open',
   'nobody judged an incident',
@@ -63,12 +64,23 @@ describe.skipIf(!HAS_TEST_DATA)('queries of the boards', () => {
             [0.5, 1],
           ],
         },
+        // Two of them a round pass here, and nobody before and after.
+        zones: {
+          passage: [
+            [0.2, 0],
+            [0.3, 0],
+            [0.3, 1],
+            [0.2, 1],
+          ],
+        },
       },
       absent: { url: 'rtsp://127.0.0.1:9/stream' },
     },
     rules: [
       ...quiet.rules,
       { id: 'across', type: 'line_crossing', line: 'middle', classes: ['person'] },
+      // A minute in which nobody looks is not blindness: a machine that stalls is no matter here.
+      { id: 'stays', type: 'zone_entry', zone: 'passage', min_duration_s: 3_600, hold_s: 1, detect_within_s: 60 },
       { id: 'lost', type: 'camera_offline', min_duration_s: 3 },
     ],
     alerts: {

@@ -9,6 +9,7 @@ export const EMPTY_WHILE_QUIET = {
     'safety / By rule and place: the last 7 days against the 7 before (table) / A',
     'camera / Incidents opened',
   ],
+  'nobody was nearly an incident': ['safety / By rule and place: the last 7 days against the 7 before (table) / C'],
   'no incident was decided by a picture': [
     'pipeline / On time / A',
     'pipeline / Half within / A',
@@ -45,7 +46,10 @@ export const EMPTY_WHILE_QUIET = {
   'every frame was looked at': ['pipeline / Frames shed, by reason / A'],
   'there was no week before': [
     'safety / Incidents an hour, by rule / B',
+    'safety / Near misses an hour, by rule / B',
+    'safety / Near misses in 24 hours / B',
     'safety / By rule and place: the last 7 days against the 7 before (table) / B',
+    'safety / By rule and place: the last 7 days against the 7 before (table) / D',
   ],
   'nothing failed': [
     'fleet / Sessions that ended, by reason / A',

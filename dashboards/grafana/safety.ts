@@ -1,4 +1,5 @@
 /** For the safety team, on a wall: what is open, how it goes, and whether silence means safety. */
+import type { MetricName } from '../../runtime/metrics.ts';
 import { BAD, GOOD, OKABE_ITO, SEVERITY_COLORS, WARN } from './colors.ts';
 import { type Board, CAMERA_LINKS, cameras, rule, severity, site } from './frame.ts';
 import { bars, type Column, FINE_AT_ZERO, series, stat, table, WARN_ABOVE } from './panels.ts';
@@ -206,6 +207,7 @@ export const safety: Board = {
             },
           ],
           colors: { 'a week before': OKABE_ITO.orange },
+          lines: ['a week before'],
         }),
         series({
           title: 'Incidents an hour, by severity',
@@ -223,6 +225,35 @@ export const safety: Board = {
             },
           ],
           colors: SEVERITY_COLORS,
+        }),
+        series({
+          title: 'Near misses an hour, by rule',
+          description:
+            'When was it nearly an incident, and more often than a week ago? Somebody was where a rule holds and left before min_duration_s or dwell_s made it an incident; one for all who were there until nobody was for hold_s; none where blindness came between. Of a dwell rule: whoever passes. Bars: the hour that ends there, by rule. Line: all rules, the same hour a week before. A rule that rises: see which place in the table below, and mend it before something happens.',
+          unit: 'short',
+          width: 12,
+          look: 'stacked bars',
+          interval: '1h',
+          decimals: 0,
+          queries: [
+            { expr: `sum by (rule) (${increase(of('near_misses_total', ...FILTERS), '1h')})`, legend: '{{rule}}' },
+            { expr: `sum(${increase(of('near_misses_total', ...FILTERS), '1h', '1w')})`, legend: 'a week before' },
+          ],
+          colors: { 'a week before': OKABE_ITO.orange },
+          lines: ['a week before'],
+        }),
+        series({
+          title: 'Near misses in 24 hours',
+          description:
+            'Does it become safer? Near misses of all rules in the 24 hours before each point, and the same a week before; choose a longer time for the trend. Above last week while incidents are not: a warning. Falling with the watched share means nothing.',
+          unit: 'short',
+          width: 12,
+          decimals: 0,
+          queries: [
+            { expr: `sum(${increase(of('near_misses_total', ...FILTERS), DAY)})`, legend: 'near misses' },
+            { expr: `sum(${increase(of('near_misses_total', ...FILTERS), DAY, '1w')})`, legend: 'a week before' },
+          ],
+          colors: { 'near misses': OKABE_ITO.blue, 'a week before': OKABE_ITO.orange },
         }),
         bars({
           title: 'Where, in the time shown',
@@ -242,18 +273,20 @@ export const safety: Board = {
         table({
           title: 'By rule and place: the last 7 days against the 7 before',
           description:
-            'What became more, what less? Click a camera for its page. A rule that doubled in a week: look at some of its incidents in the console; if they are false, mend zone or rule, and if they are true, the site.',
+            'What became more, what less? Incidents and near misses; click a camera for its page. A place with near misses and hardly an incident is where the next may happen. A rule that doubled in a week: look at some of its incidents in the console; if they are false, mend zone or rule, and if they are true, the site.',
           unit: 'none',
           width: 16,
           height: 9,
           labels: ['site', 'camera', 'rule', 'zone', 'severity'],
           columns: [
-            { name: '7 days', unit: 'short', decimals: 0, expr: weekly() },
-            { name: '7 days before', unit: 'short', decimals: 0, expr: weekly('7d') },
+            { name: 'incidents', unit: 'short', decimals: 0, expr: weekly('incidents_total') },
+            { name: 'before', unit: 'short', decimals: 0, expr: weekly('incidents_total', '7d') },
+            { name: 'near misses', unit: 'short', decimals: 0, expr: weekly('near_misses_total') },
+            { name: 'near misses before', unit: 'short', decimals: 0, expr: weekly('near_misses_total', '7d') },
           ],
-          sortBy: '7 days',
+          sortBy: 'incidents',
           links: CAMERA_LINKS,
-          empty: 'No incident in two weeks. Read it with the watched share.',
+          empty: 'No incident and no near miss in two weeks. Read it with the watched share.',
         }),
         series({
           title: 'Time to acknowledge',
@@ -274,7 +307,7 @@ export const safety: Board = {
   ],
 };
 
-function weekly(offset?: string): string {
-  const counted = increase(of('incidents_total', ...FILTERS), '7d', offset);
+function weekly(name: MetricName, offset?: string): string {
+  const counted = increase(of(name, ...FILTERS), '7d', offset);
   return `sum by (site, camera, rule, zone, severity) (${counted}) > 0`;
 }
