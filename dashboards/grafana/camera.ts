@@ -124,7 +124,7 @@ export const camera: Board = {
           description:
             'When does what happen here? Bars: the hour that ends there. Always at the same hours: look at what is done on site then.',
           unit: 'short',
-          width: 12,
+          width: 8,
           look: 'stacked bars',
           interval: '1h',
           decimals: 0,
@@ -133,10 +133,23 @@ export const camera: Board = {
           ],
         }),
         series({
+          title: 'Near misses an hour, by rule',
+          description:
+            'When was it nearly an incident here? Somebody was where a rule holds and left before it was one; of a dwell rule: whoever passes. Bars: the hour that ends there. Many and no incident: mend the place, or the zone where it reaches over a path.',
+          unit: 'short',
+          width: 8,
+          look: 'stacked bars',
+          interval: '1h',
+          decimals: 0,
+          queries: [
+            { expr: `sum by (rule) (${increase(of('near_misses_total', ...FILTERS), '1h')})`, legend: '{{rule}}' },
+          ],
+        }),
+        series({
           title: 'Watched over time',
           description: 'When was it watched? A hole is a time in which an incident would not have been seen.',
           unit: 'percentunit',
-          width: 12,
+          width: 8,
           max: 1,
           queries: [
             { expr: `clamp_max(min(${perCamera(rate(of('watched_seconds_total', CAMERA)))}), 1)`, legend: 'watched' },
