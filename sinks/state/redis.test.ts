@@ -59,6 +59,7 @@ const shown = async () => ({
   coverage: await reader.coverage('yard', 'gate', at(0), at(5)),
   mutes: await reader.mutes(),
   held: [...(await reader.held())],
+  categories: await reader.categories({}),
 });
 
 const settled = () => until('everything acknowledged', () => caughtUp(deps.bus, 'state'), LIMIT_MS, 50);
@@ -165,6 +166,7 @@ it('fills an empty server while new records come, and they are in it once', asyn
   expect(await reader.incident('incident-1')).toMatchObject({ revision, peopleMax: revision });
   const live = await reader.camera('yard', 'gate');
   // History that was read again is not taken for news.
+  expect((await reader.categories({})).camera.values.map(({ total }) => total)).toEqual([2]);
   expect(live).toMatchObject({ watchedTo: at(revision + 11), coverage: { to: at(revision + 11) } });
   expect(await reader.coverage('yard', 'gate', at(13), at(revision + 11))).toEqual([sampleCoverage(13, revision + 11)]);
 }, 180_000);

@@ -1,6 +1,7 @@
 /** What every state store must do. Each kind runs it from its own test file. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Coverage, Feedback, Incident } from '../../messages/types.ts';
+import { categoriesCompliance } from './compliance_categories.ts';
 import {
   at,
   sampleCoverage,
@@ -49,6 +50,7 @@ export function stateStoreCompliance(
       reader = made.reader;
     });
     afterEach(() => made.cleanUp());
+    categoriesCompliance(() => made);
 
     it('knows nothing at first, and says so without failing', async () => {
       expect(await reader.cameras('yard')).toEqual([]);
@@ -57,6 +59,7 @@ export function stateStoreCompliance(
       expect(await reader.incident('none')).toBeUndefined();
       expect(await reader.incidents({})).toEqual({ incidents: [], cursor: null });
       expect((await reader.counts({})).total).toBe(0);
+      expect((await reader.categories({})).camera).toEqual({ values: [], more: 0 });
       expect(await reader.mutes()).toEqual([]);
       expect(await reader.held()).toEqual(new Set());
       expect(await reader.coverage('yard', 'gate', at(0), at(1))).toEqual([
@@ -298,6 +301,9 @@ export function stateStoreCompliance(
       for (const one of found)
         expect(one).toMatchObject({ revision: 2, state: 'closed', evidence: [{ kind: 'snapshot' }] });
       expect((await reader.incidents({ state: ['open', 'unobserved'] })).incidents).toEqual([]);
+      expect((await reader.categories({})).camera.values).toEqual([
+        { value: 'gate', total: 20, byState: { open: 0, unobserved: 0, closed: 20 } },
+      ]);
       expect(await reader.coverage('yard', 'gate', at(0), at(20))).toEqual([sampleCoverage(0, 20)]);
     });
 

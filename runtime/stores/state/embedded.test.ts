@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { smallDisk } from '../objects/small_disk.ts';
 import { stateStoreCompliance } from './compliance.ts';
 import { EmbeddedStateReader, EmbeddedStateStore } from './embedded.ts';
-import { at, sampleCoverage, sampleIncident } from './samples.ts';
+import { at, sampleCoverage, sampleFeedback, sampleIncident } from './samples.ts';
 
 stateStoreCompliance(
   'embedded',
@@ -53,6 +53,35 @@ describe('EmbeddedStateStore', () => {
     await store.apply([{ kind: 'picture', ...picture }]);
     expect((await store.picture('yard', 'gate'))?.jpeg).toEqual(Buffer.from('jpeg'));
     await store.close();
+  });
+
+  it('counts the categories of a file from before there were any', async () => {
+    const path = join(folder, 'state.db');
+    const held = sampleFeedback({ action: 'label', note: 'hold' });
+    const first = new EmbeddedStateStore(folder);
+    await first.apply([
+      { kind: 'incident', incident: sampleIncident() },
+      { kind: 'incident', incident: sampleIncident({ id: 'incident-2', zone: null }) },
+      { kind: 'feedback', feedback: held },
+    ]);
+    await first.close();
+    const { DatabaseSync } = await import('node:sqlite');
+    const db = new DatabaseSync(path);
+    const triggers = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'").all();
+    for (const { name } of triggers) db.exec(`DROP TRIGGER ${name}`);
+    db.exec('DROP TABLE categories; PRAGMA user_version = 1');
+    db.close();
+
+    const second = new EmbeddedStateStore(folder);
+    const open = (total: number) => ({ total, byState: { open: total, unobserved: 0, closed: 0 } });
+    expect(await second.categories({})).toMatchObject({
+      camera: { values: [{ value: 'gate', ...open(2) }] },
+      zone: { values: [{ value: 'road', ...open(1) }] },
+      label: { values: [{ value: 'hold', ...open(1) }] },
+    });
+    await second.apply([{ kind: 'incident', incident: sampleIncident({ revision: 2, state: 'closed' }) }]);
+    expect((await second.categories({})).label.values).toMatchObject([{ total: 1, byState: { closed: 1 } }]);
+    await second.close();
   });
 
   it('refuses a file of another version', async () => {

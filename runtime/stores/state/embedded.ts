@@ -3,15 +3,19 @@ import { join } from 'node:path';
 import type { CameraStatus, Coverage, Mute, Timestamp } from '../../messages/types.ts';
 import { fromTimestamp, toTimestamp } from '../../time.ts';
 import { type Database, openReader, openWriter, type Row } from '../sqlite.ts';
+import { categoriesOf } from './categories.ts';
+import { readCategories } from './embedded_categories.ts';
 import { readCoverage } from './embedded_coverage.ts';
 import { countIncidents, readIncident, readIncidents } from './embedded_incidents.ts';
-import { PICTURES_SCHEMA, PICTURES_VERSION, STATE_SCHEMA, STATE_VERSION } from './embedded_schema.ts';
+import { PICTURES_SCHEMA, PICTURES_VERSION, STATE_MIGRATIONS, STATE_SCHEMA, STATE_VERSION } from './embedded_schema.ts';
 import { applyChange } from './embedded_write.ts';
 import { away, HEALTHY } from './health.ts';
 import { noIncidents } from './incident_page.ts';
 import type {
   ApplyResult,
   CameraLive,
+  Categories,
+  CategoryFilter,
   IncidentCounts,
   IncidentFilter,
   IncidentPage,
@@ -79,6 +83,11 @@ export class EmbeddedStateReader implements StateReader {
   async counts(filter: IncidentFilter): Promise<IncidentCounts> {
     const db = this.state();
     return db ? countIncidents(db, filter) : noIncidents();
+  }
+
+  async categories(filter: CategoryFilter): Promise<Categories> {
+    const db = this.state();
+    return categoriesOf(db ? readCategories(db) : [], filter);
   }
 
   async held(): Promise<Set<string>> {
@@ -221,7 +230,12 @@ export class EmbeddedStateStore extends EmbeddedStateReader implements StateStor
   }
 
   protected override openState(): Database {
-    return openWriter(statePath(this.dataDir), { synchronous: 'full', schema: STATE_SCHEMA, version: STATE_VERSION });
+    return openWriter(statePath(this.dataDir), {
+      synchronous: 'full',
+      schema: STATE_SCHEMA,
+      version: STATE_VERSION,
+      migrations: STATE_MIGRATIONS,
+    });
   }
 
   protected override openPictures(): Database {

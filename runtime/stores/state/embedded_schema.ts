@@ -1,4 +1,8 @@
-export const STATE_VERSION = 1;
+import { CATEGORIES_SCHEMA, COUNT_CATEGORIES } from './embedded_categories.ts';
+
+export const STATE_VERSION = 2;
+/** Version 1 kept no categories. */
+export const STATE_MIGRATIONS: Readonly<Record<number, string>> = { 1: CATEGORIES_SCHEMA + COUNT_CATEGORIES };
 /** Times are epoch milliseconds of capture time; JSON is the record as it came. */
 export const STATE_SCHEMA = `
 CREATE TABLE cameras (
@@ -46,7 +50,7 @@ CREATE TABLE mutes (
   /* Taken back at; the mute ends at the earlier of the two. */
   removed_ms INTEGER, json TEXT NOT NULL
 ) WITHOUT ROWID;
-`;
+${CATEGORIES_SCHEMA}`;
 
 export const PICTURES_VERSION = 1;
 export const PICTURES_SCHEMA = `

@@ -58,8 +58,8 @@ export function incidentChange(
 ): Input | undefined {
   switch (change.kind) {
     case 'incident': {
-      const { id, revision, site, camera, rule, severity, state, openedAt } = change.incident;
-      const meta: Meta = [site, camera, rule, severity, state];
+      const { id, revision, site, camera, rule, severity, state, zone, type, openedAt } = change.incident;
+      const meta: Meta = [site, camera, rule, severity, state, zone, type];
       return {
         kind: 'incident',
         id,

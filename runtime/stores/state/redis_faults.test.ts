@@ -214,6 +214,8 @@ describe('bounds', () => {
     expect(await store.retain({ before: at(-1) })).toBe(350);
     const left = (await store.incidents({ limit: 500 })).incidents.map(({ id }) => id);
     expect(left).toEqual([...Array.from({ length: 99 }, (_, n) => `i-${449 - n}`), 'i-3']);
+    const { values } = (await store.categories({})).camera;
+    expect(values).toMatchObject([{ total: 100, byState: { open: 1, closed: 99 } }]);
     // Nothing of them is left behind.
     await store.retain({ before: at(10_000) });
     expect((await store.incidents({})).incidents.map(({ id }) => id)).toEqual(['i-3']);

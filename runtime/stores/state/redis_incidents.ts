@@ -1,10 +1,11 @@
 /** Incidents in Redis: from the index to a page, and from a hash to what people see. */
 import type { Evidence, Incident, IncidentState, Judgement, Mute, Severity } from '../../messages/types.ts';
 import { fromTimestamp } from '../../time.ts';
+import type { Category } from './categories.ts';
 import { byKind, decodeCursor, encodeCursor, noIncidents, pageSize } from './incident_page.ts';
 import type { RedisConnection } from './redis_connection.ts';
 import type { Keys } from './redis_keys.ts';
-import { cut, textsOf } from './redis_replies.ts';
+import { cut, pairsOf, textsOf } from './redis_replies.ts';
 import {
   type IncidentCounts,
   type IncidentFilter,
@@ -17,7 +18,15 @@ import {
 export type Told = ReadonlyMap<string, string>;
 
 /** What filters look at; order of the JSON in `Keys.meta`. */
-export type Meta = [site: string, camera: string, rule: string, severity: Severity, state: IncidentState];
+export type Meta = [
+  site: string,
+  camera: string,
+  rule: string,
+  severity: Severity,
+  state: IncidentState,
+  zone: string | null,
+  type: Incident['type'],
+];
 
 /** Index entries read at once. */
 const AT_ONCE = 500;
@@ -87,6 +96,14 @@ export async function countIncidents(
     }
   }
   return counts;
+}
+
+export async function readCategories(redis: RedisConnection, keys: Keys): Promise<Category[]> {
+  const counted = pairsOf(await redis.call('hgetall', keys.categories()));
+  return [...counted].map(([text, count]) => {
+    const [site, camera, rule, severity, state, zone, type, label]: [...Meta, label?: string] = JSON.parse(text);
+    return { site, camera, rule, severity, state, zone, type, label: label ?? null, count: Number(count) };
+  });
 }
 
 interface Entry {

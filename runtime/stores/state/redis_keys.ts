@@ -72,7 +72,7 @@ export class Keys {
 
   /** In the order in which the incident scripts want them. */
   incidents(): string[] {
-    return ['taken', 'opened', 'meta', 'open', 'held', 'orphans', 'mutes', 'changes'].map((name) =>
+    return ['taken', 'opened', 'meta', 'open', 'held', 'orphans', 'mutes', 'changes', 'categories'].map((name) =>
       this.#key(INCIDENTS, name),
     );
   }
@@ -90,9 +90,14 @@ export class Keys {
     return this.#key(INCIDENTS, `opened:${camera}`);
   }
 
-  /** Hash: incident → JSON `[site, camera, rule, severity, state]`, for filters. */
+  /** Hash: incident → JSON `[site, camera, rule, severity, state, zone, type]`, for filters. */
   meta(): string {
     return this.#key(INCIDENTS, 'meta');
+  }
+
+  /** Hash: what `meta` has of an incident, also with each of its labels put behind → how many incidents are so. */
+  categories(): string {
+    return this.#key(INCIDENTS, 'categories');
   }
 
   held(): string {

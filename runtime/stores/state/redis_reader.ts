@@ -1,16 +1,19 @@
 import { BanksmanError } from '../../errors.ts';
 import type { CameraStatus, Coverage, Mute, Timestamp } from '../../messages/types.ts';
 import { fromTimestamp, toTimestamp } from '../../time.ts';
+import { categoriesOf } from './categories.ts';
 import { away, HEALTHY } from './health.ts';
 import { fillGaps } from './intervals.ts';
 import { RedisConnection } from './redis_connection.ts';
-import { completeIncident, countIncidents, incidentPage, type Told } from './redis_incidents.ts';
+import { completeIncident, countIncidents, incidentPage, readCategories, type Told } from './redis_incidents.ts';
 import { CAMERAS, cameraField, Keys, PARTS, partOfCamera } from './redis_keys.ts';
 import type { RedisOptions } from './redis_options.ts';
 import { cut, pairsOf, textsOf } from './redis_replies.ts';
 import { REBUILD_LEASE_MS, STATE_VERSION } from './redis_scripts.ts';
 import type {
   CameraLive,
+  Categories,
+  CategoryFilter,
   Changed,
   IncidentCounts,
   IncidentFilter,
@@ -79,6 +82,10 @@ export class RedisStateReader implements StateReader {
 
   counts(filter: IncidentFilter): Promise<IncidentCounts> {
     return countIncidents(this.redis, this.keys, filter);
+  }
+
+  async categories(filter: CategoryFilter): Promise<Categories> {
+    return categoriesOf(await readCategories(this.redis, this.keys), filter);
   }
 
   async held(): Promise<Set<string>> {

@@ -5,8 +5,8 @@
  */
 import { script } from './redis_connection.ts';
 
-/** Of the layout of the keys; another is not read. */
-export const STATE_VERSION = 1;
+/** Of the layout of the keys; another is not read. Version 1 counted no categories. */
+export const STATE_VERSION = 2;
 
 /** Of an incident's index entries that consoles have not read yet. A console further behind reads all again. */
 const MAX_CHANGES = 10_000;
@@ -154,9 +154,28 @@ if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('SREM', KEYS[1], ARGV[1]) 
 return 1
 `);
 
+/** Counts an incident in (1) or out (-1) of its category, and of that with each label that it has. */
+const COUNT = `
+local function count(categories, category, by)
+  if redis.call('HINCRBY', categories, category, by) <= 0 then redis.call('HDEL', categories, category) end
+end
+
+local function with(meta, label)
+  return string.sub(meta, 1, -2) .. ',' .. cjson.encode(label) .. ']'
+end
+
+local function count_all(categories, meta, key, by)
+  count(categories, meta, by)
+  for _, name in ipairs(redis.call('HKEYS', key)) do
+    local label = string.match(name, '^label:(.+)$')
+    if label and string.match(redis.call('HGET', key, name), ' 1$') then count(categories, with(meta, label), by) end
+  end
+end
+`;
+
 /** KEYS: as `Keys.incidents`, then the incidents and camera indexes that changes name by their place. */
-export const APPLY_INCIDENTS = script(`${TAKE}
-local taken, opened, meta, open, held, orphans, mutes, changes = unpack(KEYS, 1, 8)
+export const APPLY_INCIDENTS = script(`${TAKE}${COUNT}
+local taken, opened, meta, open, held, orphans, mutes, changes, categories = unpack(KEYS, 1, 9)
 local input = cjson.decode(ARGV[1])
 local behind = take(taken, input)
 local told = {}
@@ -182,6 +201,11 @@ for _, c in ipairs(input.changes) do
     if c.kind == 'incident' then
       local revision = redis.call('HGET', key, 'revision')
       if not revision or tonumber(revision) < tonumber(c.revision) then
+        local before = redis.call('HGET', meta, c.id)
+        if before ~= c.meta then
+          if before then count_all(categories, before, key, -1) end
+          count_all(categories, c.meta, key, 1)
+        end
         redis.call('HSET', key, 'revision', c.revision, 'state', c.state, 'json', c.json)
         redis.call('HSET', meta, c.id, c.meta)
         redis.call('ZADD', opened, 'NX', c.opened, c.id)
@@ -198,6 +222,11 @@ for _, c in ipairs(input.changes) do
           news = true
         end
       elseif not at or at <= tonumber(c.at) then
+        local label, own = c.kind == 'label' and string.match(c.field, '^label:(.+)$'), redis.call('HGET', meta, c.id)
+        if label and own then
+          local was = at and string.match(redis.call('HGET', key, c.field), ' 1$') ~= nil or false
+          if was ~= (c.value == '1') then count(categories, with(own, label), was and -1 or 1) end
+        end
         redis.call('HSET', key, c.field, c.at .. ' ' .. c.value)
         if c.field == 'label:hold' then redis.call(c.value == '1' and 'SADD' or 'SREM', held, c.id) end
         news = true
@@ -218,13 +247,16 @@ return {done, behind}
  * KEYS: as `Keys.incidents`, then an incident and its camera index for each id. ARGV: the ids.
  * Removes incidents that are closed and not held, and what never got its incident. Answers how many incidents.
  */
-export const FORGET = script(`
+export const FORGET = script(`${COUNT}
 local opened, meta, open, held, orphans = unpack(KEYS, 2, 6)
+local categories = KEYS[9]
 local gone = 0
 for n, id in ipairs(ARGV) do
-  local key, index = KEYS[7 + 2 * n], KEYS[8 + 2 * n]
+  local key, index = KEYS[8 + 2 * n], KEYS[9 + 2 * n]
   local state = redis.call('HGET', key, 'state')
   if not state or (state == 'closed' and redis.call('SISMEMBER', held, id) == 0) then
+    local own = redis.call('HGET', meta, id)
+    if own then count_all(categories, own, key, -1) end
     redis.call('DEL', key)
     redis.call('ZREM', opened, id)
     redis.call('ZREM', index, id)

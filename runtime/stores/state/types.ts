@@ -77,6 +77,22 @@ export interface IncidentCounts {
   bySeverity: Record<Severity, number>;
 }
 
+export const CATEGORY_KINDS = ['camera', 'rule', 'zone', 'type', 'severity', 'label'] as const;
+export type CategoryKind = (typeof CATEGORY_KINDS)[number];
+
+/** Those that are kept by category; the time of opening is not among them. */
+export type CategoryFilter = Omit<IncidentFilter, 'from' | 'to'>;
+
+export interface CategoryValues {
+  /** The most frequent first, at most `MAX_VALUES`. */
+  values: { value: string; total: number; byState: Record<IncidentState, number> }[];
+  /** How many values there are beyond those. */
+  more: number;
+}
+
+/** How many of the incidents that are stored fall in which category. */
+export type Categories = Record<CategoryKind, CategoryValues>;
+
 export type StateChange =
   /** Of an epoch lower than the stored one: refused. */
   | { kind: 'status'; status: CameraStatus }
@@ -174,6 +190,11 @@ export interface StateReader {
   /** @throws BanksmanError USAGE for a cursor that no page gave. */
   incidents(query: IncidentQuery): Promise<IncidentPage>;
   counts(filter: IncidentFilter): Promise<IncidentCounts>;
+  /**
+   * Of each kind the values that there are, counted under the filters of the other kinds: what somebody who filters
+   * may choose next. Kept with each change, so that asking costs the same however many incidents there are.
+   */
+  categories(filter: CategoryFilter): Promise<Categories>;
   /** Ids of the incidents that are held. */
   held(): Promise<Set<string>>;
   /** Mutes active at `at`, or with none given every mute that is known; the newest first. */
