@@ -11,7 +11,7 @@ import type { RefusedEdit } from '../../runtime/refused_edit.ts';
 import type { ObjectReader } from '../../runtime/stores/objects/types.ts';
 import { type SpoolState, waiting } from '../../runtime/stores/objects/waiting.ts';
 import { isStoreAway } from '../../runtime/stores/state/away.ts';
-import type { StateReader, StoredIncident } from '../../runtime/stores/state/types.ts';
+import type { CategoryFilter, StateReader, StoredIncident } from '../../runtime/stores/state/types.ts';
 import { fromTimestamp, toTimestamp } from '../../runtime/time.ts';
 import type { Access, AppEnv } from './access/access.ts';
 import { securedDocument } from './access/openapi.ts';
@@ -157,20 +157,31 @@ export function createApi(options: ApiOptions): OpenAPIHono<AppEnv> {
       responses: { 200: json(schemas.incidentPage, 'A page'), 400: problem('A filter that is not valid') },
     }),
     async (c) => {
-      const { state: inState, severity, from, to, limit, camera, rule, cursor } = c.req.valid('query');
+      const { from, to, limit, cursor, ...filter } = c.req.valid('query');
       const page = await state.incidents({
         site,
         limit: limit ?? 50,
-        ...(camera === undefined ? {} : { camera }),
-        ...(rule === undefined ? {} : { rule }),
-        ...(inState === undefined ? {} : { state: [inState] }),
-        ...(severity === undefined ? {} : { severity: [severity] }),
+        ...filterOf(filter),
         ...(from === undefined ? {} : { from: iso(from) }),
         ...(to === undefined ? {} : { to: iso(to) }),
         ...(cursor === undefined ? {} : { cursor }),
       });
       return c.json({ incidents: page.incidents, next: page.cursor }, 200);
     },
+  );
+
+  // Before the one incident, whose id could be that word.
+  api.openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/v1/incidents/categories',
+      summary: 'How many incidents there are by camera, rule, zone, type, severity and label',
+      description:
+        'Each list is counted under the filters of the others: what may be chosen next. Most frequent first.',
+      request: { query: schemas.categoryQuery },
+      responses: { 200: json(schemas.categories, 'A list of each'), 400: problem('A filter that is not valid') },
+    }),
+    async (c) => c.json(await state.categories({ site, ...filterOf(c.req.valid('query')) }), 200),
   );
 
   api.openapi(
@@ -333,6 +344,18 @@ export function createApi(options: ApiOptions): OpenAPIHono<AppEnv> {
   };
   api.get('/openapi.json', (c) => c.json(securedDocument(api, { openapi: '3.1.0', info }, options.access.hasAccounts)));
   return api;
+}
+
+type Given<T> = { [K in keyof T]?: T[K] | undefined };
+
+/** What was given, and nothing else. */
+function filterOf({ camera, rule, state, severity }: Given<CategoryFilter>): CategoryFilter {
+  return {
+    ...(camera === undefined ? {} : { camera }),
+    ...(rule === undefined ? {} : { rule }),
+    ...(state === undefined ? {} : { state }),
+    ...(severity === undefined ? {} : { severity }),
+  };
 }
 
 function judgementOf(incident: StoredIncident | undefined, action: 'acknowledge' | 'reject'): string | undefined {

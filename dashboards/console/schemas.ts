@@ -112,11 +112,42 @@ export const incidentPage = z
   .object({ incidents: z.array(incident), next: z.string().nullable() })
   .openapi('IncidentPage');
 
-export const incidentQuery = z.object({
+/** Once or several times: any of these. */
+const several = <T extends z.ZodEnum>(values: T) =>
+  z
+    .preprocess((given) => (given === undefined ? given : [given].flat()), z.array(values).optional())
+    .openapi({
+      type: 'array',
+      items: { type: 'string', enum: values.options },
+      description: 'Any of these; named once each.',
+    });
+
+export const categoryQuery = z.object({
   camera: z.string().optional(),
   rule: z.string().optional(),
-  state: incidentState.optional(),
-  severity: severity.optional(),
+  state: several(incidentState),
+  severity: several(severity),
+});
+
+const categoryValues = z.object({
+  values: z.array(
+    z.object({
+      value: z.string(),
+      total: z.number().int(),
+      byState: z.object({ open: z.number().int(), unobserved: z.number().int(), closed: z.number().int() }),
+    }),
+  ),
+  more: z.number().int().openapi({ description: 'Values beyond those, which are the most frequent.' }),
+});
+
+export const categories = z
+  .object({
+    ...{ camera: categoryValues, rule: categoryValues, zone: categoryValues },
+    ...{ type: categoryValues, severity: categoryValues, label: categoryValues },
+  })
+  .openapi('IncidentCategories');
+
+export const incidentQuery = categoryQuery.extend({
   from: time.optional(),
   to: time.optional(),
   limit: z.coerce.number().int().min(1).max(500).optional(),
