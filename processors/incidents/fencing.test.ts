@@ -8,9 +8,10 @@ import type { KafkaOptions } from '../../runtime/bus/kafka/link.ts';
 import { TopicAdmin, wantedTopics } from '../../runtime/bus/kafka/topics.ts';
 import type { Bus, Message } from '../../runtime/bus/types.ts';
 import { encodeJson } from '../../runtime/messages/codec.ts';
+import type { Incident } from '../../runtime/messages/types.ts';
 import { KafkaServer } from '../../test/services/kafka.ts';
 import { until } from '../../test/wait.ts';
-import { all, KEY, processorOn, publish } from './crash.ts';
+import { all, distinct, KEY, processorOn, publish } from './crash.ts';
 import { readState } from './lane.ts';
 import type { Said } from './stalled_process.ts';
 import { cameraRecord, cameraRules, play, ruleRecord, summary, timeline } from './timeline.ts';
@@ -68,6 +69,11 @@ async function atRest(bus: Bus, records: number): Promise<void> {
   );
 }
 
+/** Each transition once: on a machine that stalls a processor may lose what it holds, and publish it again. */
+async function transitions(bus: Bus): Promise<Incident[]> {
+  return distinct(await all(bus, 'incidents.v1'));
+}
+
 /** What comes is judged by one more processor, from what the topic holds. */
 async function expectOneIncident(bus: Bus): Promise<void> {
   const next = processorOn(bus);
@@ -75,7 +81,7 @@ async function expectOneIncident(bus: Bus): Promise<void> {
   await publish(bus.producer(), AFTER);
   await atRest(bus, RECORDS.length);
   await next.stop();
-  const incidents = await all(bus, 'incidents.v1');
+  const incidents = await transitions(bus);
   expect(summary(incidents)).toBe(summary(EXPECTED));
   expect(incidents).toEqual(EXPECTED);
 }
@@ -97,7 +103,7 @@ it('stopped for longer than its session while its heir opens an incident', { tim
     await heir.start();
     await publish(bus.producer(), WHILE);
     await atRest(bus, BEFORE.length + WHILE.length);
-    expect(await all(bus, 'incidents.v1')).toEqual(EXPECTED.slice(0, 1));
+    expect(await transitions(bus)).toEqual(EXPECTED.slice(0, 1));
     child.kill('SIGCONT');
     await says('released');
     await heir.stop();
