@@ -146,6 +146,7 @@ export const METRICS = Object.freeze({
   alerts_failed_total: counter('Delivery attempts that failed.', 'channel', 'reason'),
   alerts_pending: gauge('Messages that wait for delivery.', 'channel'),
   alerts_silenced_total: counter('Messages that were not sent, by reason.', 'reason'),
+  alerts_taken_over_total: counter('Messages of sinks that were gone, sent by this one in their place.'),
   alerts_heartbeats_total: counter('Heartbeats to somebody elsewhere, by result.', 'result'),
   mute_until_timestamp_seconds: gauge('Until when messages are muted, by what is muted.', 'camera', 'rule', 'zone'),
   time_to_acknowledge_seconds: histogram(

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { type AlertsConfig, type ChannelConfig, type WebhookConfig, webhookChannel } from '../../config/site_alerts.ts';
 import { Backoff, type BackoffOptions } from '../../runtime/backoff.ts';
 import type { Consumer, Delivery, Producer, Table } from '../../runtime/bus/types.ts';
@@ -15,13 +17,15 @@ import { Channel, type ChannelDeps } from './channel.ts';
 import { makeAdapter } from './channels/registry.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Letters } from './letters.ts';
-import type { AlertMemory } from './memory.ts';
-import { messageBody } from './message.ts';
+import type { AlertMemory, Decision } from './memory.ts';
+import { idempotencyKey, messageBody } from './message.ts';
 import { Mutes } from './mutes.ts';
 import { Outbox } from './outbox.ts';
 import type { Entered, Entry } from './outbox_enter.ts';
+import { OUTBOX_FILE } from './outbox_schema.ts';
 import { placeOf } from './outbox_silence.ts';
 import type { Pictures } from './pictures.ts';
+import { Takeover } from './takeover.ts';
 import { AlertTraces } from './traces.ts';
 
 export interface AlertsSinkOptions {
@@ -46,6 +50,7 @@ export interface AlertsSinkOptions {
   maxPending?: number;
 }
 
+const GROUP = 'alerts';
 const RETAIN_EVERY_MS = 3_600_000;
 const IN_FLIGHT = 500;
 
@@ -73,6 +78,8 @@ export class AlertsSink implements Component {
   #producer: Producer | undefined;
   #retention: Promise<void> | undefined;
   #heartbeat: Heartbeat | undefined;
+  #takeover: Takeover | undefined;
+  #self = '';
 
   constructor(deps: SinkDeps, options: AlertsSinkOptions) {
     const log = deps.log.child({ sink: 'alerts' });
@@ -94,15 +101,16 @@ export class AlertsSink implements Component {
     const origin = clock.now() - clock.monotonic();
     this.#now = () => Math.round(origin + clock.monotonic());
     const traces = this.#traces;
+    await this.#identify();
     const common = { outbox: this.#outbox, clock, metrics, log, now: this.#now, retry: this.#retry };
 
     this.#producer = bus.producer();
     const channels = new Set(this.#options.channels?.map(({ id }) => id));
-    this.#letters = new Letters({ ...common, producer: this.#producer, channels });
+    this.#letters = new Letters({ ...common, producer: this.#producer, channels, memory });
     const letters = this.#letters;
     const deps: ChannelDeps = {
       ...common,
-      ...{ version, memory, traces, consoleUrl, pictures },
+      ...{ version, memory, self: this.#self, traces, consoleUrl, pictures },
       onGivenUp: () => letters.notify(),
       present: {
         muted: (incident) => this.#mutes.silence({ ...incident, updatedAt: toTimestamp(this.#now()) }),
@@ -118,7 +126,7 @@ export class AlertsSink implements Component {
     // Mutes and rules are known before the first incident is judged by them.
     this.#rules = bus.table('rules.v1');
     await Promise.all([this.#mutes.start(), this.#rules.start()]);
-    this.#consumer = bus.consumer('alerts', [TOPICS.incidents.name], (delivery) => this.#take(delivery), {
+    this.#consumer = bus.consumer(GROUP, [TOPICS.incidents.name], (delivery) => this.#take(delivery), {
       maxInFlight: IN_FLIGHT,
       onError,
     });
@@ -126,8 +134,34 @@ export class AlertsSink implements Component {
     this.#letters.start();
     for (const channel of this.#channels.values()) channel.start();
     this.#retention = this.#retain();
+    this.#startTakeover();
     await this.#consumer.start();
     this.#startHeartbeat();
+  }
+
+  /** A file that is new on a machine that has told people before is said: nobody knows what waited in the old one. */
+  async #identify(): Promise<void> {
+    const found = await this.#store(() => this.#outbox.identity(), { once: true });
+    this.#self = found?.id ?? randomUUID();
+    if (!found?.isNew || this.#options.memory) return;
+    const { bus, log, dataDir } = this.#deps;
+    const read = (await bus.lag().catch(() => [])).some(({ group, committed }) => group === GROUP && committed > 0);
+    if (!read) return;
+    log.warn(
+      { file: join(dataDir, OUTBOX_FILE) },
+      'the outbox of alerts is new, though incidents were read before: messages that still waited in the old one are not known and not sent; banksman incidents shows what happened',
+    );
+  }
+
+  #startTakeover(): void {
+    const { memory, version } = this.#options;
+    if (!memory) return;
+    this.#takeover = new Takeover({
+      ...this.#deps,
+      ...{ memory, version, outbox: this.#outbox, self: this.#self, channels: this.#wanted, now: this.#now },
+      onTaken: (channel) => this.#channels.get(channel)?.notify(),
+    });
+    this.#takeover.start();
   }
 
   /** Not before incidents can be taken. */
@@ -143,6 +177,7 @@ export class AlertsSink implements Component {
     this.#stopping.abort();
     await this.#heartbeat?.stop();
     await this.#consumer?.stop();
+    await this.#takeover?.stop();
     await Promise.all([...this.#channels.values()].map((channel) => channel.stop()));
     await this.#letters?.stop();
     await this.#retention;
@@ -180,12 +215,22 @@ export class AlertsSink implements Component {
     // Not on disk: it is delivered again.
     if (!entered) return;
     if (memory) {
-      const decisions = await this.#store(() => this.#outbox.decisions(incident, this.#wanted));
+      const decisions = await this.#store(() => this.#decisions(entry));
       if (decisions) await memory.remember(incident.id, placeOf(incident), decisions);
     }
     delivery.ack();
     if (trace) this.#traces.entered(trace, incident);
     for (const one of entered) this.#entered(one);
+  }
+
+  /** For the other sinks; `owed`: what they would have to send were this one gone. */
+  #decisions({ incident, source: { partition, offset } }: Entry): Decision[] {
+    const [key, by, at] = [idempotencyKey(incident), this.#self, this.#now()];
+    return this.#outbox.decisions(incident, this.#wanted).map((decision) => {
+      const { webhook } = decision;
+      const owes = this.#outbox.owes(webhook, incident.id, incident.revision);
+      return { ...decision, owed: owes ? { webhook, key, by, partition, offset, at } : undefined };
+    });
   }
 
   #entered({ channel, action, crowded }: Entered): void {

@@ -26,6 +26,8 @@ export interface ChannelDeps {
   retry: BackoffOptions;
   /** What other sinks have delivered. */
   memory: AlertMemory | null;
+  /** What they know this one by. */
+  self: string;
   traces: AlertTraces;
   /** A message was given up: its letter has to be written. */
   onGivenUp: () => void;
@@ -37,6 +39,13 @@ export interface ChannelDeps {
   consoleUrl: string | null;
   /** Null: no channel wants any. */
   pictures: Pictures | null;
+}
+
+interface Look {
+  waiting: Waiting | undefined;
+  nextMs: number;
+  /** Keys of what is not worth telling any more. */
+  dropped?: string[];
 }
 
 /** Nothing waits longer unlooked at. */
@@ -104,7 +113,8 @@ export class Channel {
       const recalled = await this.#recall();
       const found = await this.#persist(() => this.#look(recalled));
       if (found === 'stopped' || this.#abandoning.signal.aborted) return;
-      const { waiting, nextMs } = found;
+      const { waiting, nextMs, dropped = [] } = found;
+      for (const key of dropped) await this.#deps.memory?.settled({ webhook: this.#config.id, key });
       const wait = nextMs - this.#deps.now();
       if (waiting && wait <= 0) {
         const pause = await this.#deliver(waiting);
@@ -131,7 +141,7 @@ export class Channel {
     return recalled;
   }
 
-  #look(recalled: ReadonlyMap<string, Recalled>): { waiting: Waiting | undefined; nextMs: number } {
+  #look(recalled: ReadonlyMap<string, Recalled>): Look {
     const { outbox, metrics, now, present } = this.#deps;
     const { id } = this.#config;
     const remindMs = outbox.remind(this.#config, { ...present, now: now(), recalled });
@@ -141,7 +151,7 @@ export class Channel {
     return { waiting, nextMs: Math.min(waiting?.nextMs ?? Number.POSITIVE_INFINITY, remindMs) };
   }
 
-  #plan(policy: Policy, remindMs: number): { waiting: Waiting | undefined; nextMs: number } {
+  #plan(policy: Policy, remindMs: number): Look {
     const { outbox, metrics, acknowledged } = this.#deps;
     const { id, max_per_hour } = this.#config;
     const now = this.#deps.now();
@@ -150,7 +160,8 @@ export class Channel {
     const acts = planned.send.length > 0 || planned.drop.length > 0;
     const waiting = acts ? outbox.begin(planned, now) : undefined;
     for (const { why } of planned.drop) metrics.inc('alerts_silenced_total', { reason: why });
-    return { waiting, nextMs: acts ? now : Math.min(planned.nextMs, remindMs) };
+    const dropped = outbox.keysOf(planned.drop.map(({ seq }) => seq));
+    return { waiting, nextMs: acts ? now : Math.min(planned.nextMs, remindMs), dropped };
   }
 
   /** @returns ms in which nothing is sent to this channel. */
@@ -235,18 +246,23 @@ export class Channel {
     return this.#config.max_per_hour !== null;
   }
 
-  /** Less what a receiver took from another sink. */
+  /** Less what a receiver took from another sink, and what another has to send. */
   async #withoutDelivered(waiting: Waiting): Promise<Waiting | undefined> {
-    const { outbox, now, metrics, memory } = this.#deps;
+    const { outbox, now, metrics, memory, self } = this.#deps;
+    const { id } = this.#config;
     // Of what is left others know only that some have it.
     if (!memory || waiting.rest) return waiting;
     const rows: Waiting['rows'][number][] = [];
     for (const row of waiting.rows) {
-      if (!(await memory.wasDelivered(this.#config.id, row.key))) {
+      const where = await memory.elsewhere(id, row.key, self);
+      if (where === 'here') {
         rows.push(row);
         continue;
       }
-      await this.#persist(() => outbox.sent(this.#config, [row.seq], now()));
+      const { seq } = row;
+      await this.#persist(() =>
+        where === 'told' ? outbox.sent(this.#config, [seq], now()) : outbox.leave(id, [seq], now()),
+      );
       metrics.inc('alerts_silenced_total', { reason: 'delivered_elsewhere' });
     }
     return rows.length > 0 ? { ...waiting, rows } : undefined;

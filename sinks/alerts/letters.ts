@@ -7,6 +7,7 @@ import { sendDeadLetter } from '../../runtime/messages/dead_letters.ts';
 import { TOPICS } from '../../runtime/messages/topics.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { Trouble } from '../trouble.ts';
+import type { AlertMemory } from './memory.ts';
 import type { Letter, Outbox } from './outbox.ts';
 
 export interface LettersOptions {
@@ -19,6 +20,8 @@ export interface LettersOptions {
   retry: BackoffOptions;
   /** Ids of channels; who else there is, or was, is a webhook. */
   channels: ReadonlySet<string>;
+  /** What other sinks know; null: there are none. */
+  memory: AlertMemory | null;
 }
 
 const BATCH = 100;
@@ -76,11 +79,12 @@ export class Letters {
   }
 
   async #writeAll(): Promise<number> {
-    const { outbox, now } = this.#options;
+    const { outbox, now, memory } = this.#options;
     const letters = outbox.letters(BATCH);
     for (const letter of letters) {
       await this.#write(letter);
       outbox.posted(letter.seq, now());
+      await memory?.settled({ webhook: letter.channel, key: letter.key });
     }
     return letters.length;
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { ChannelConfig } from '../../config/site_alerts.ts';
 import type { ErrorCode } from '../../runtime/errors.ts';
@@ -5,8 +6,8 @@ import type { Incident } from '../../runtime/messages/types.ts';
 import { type Database, openWriter, type Row } from '../../runtime/stores/sqlite.ts';
 import type { Decision } from './memory.ts';
 import type { Body } from './message.ts';
-import { countPending, decisionsOn, type Entered, type Entry, enter } from './outbox_enter.ts';
-import { dueOf, nextReminder, noteTold, remind } from './outbox_remind.ts';
+import { type Adopted, adopt, countPending, decisionsOn, type Entered, type Entry, enter } from './outbox_enter.ts';
+import { dueOf, leave, nextReminder, noteTold, remind } from './outbox_remind.ts';
 import { addRest, REST } from './outbox_rest.ts';
 import { recover, retain } from './outbox_retain.ts';
 import { OUTBOX_FILE, OUTBOX_MIGRATIONS, OUTBOX_SCHEMA, OUTBOX_VERSION } from './outbox_schema.ts';
@@ -59,8 +60,66 @@ export class Outbox {
   }
 
   /** What has been decided on an incident, by channel. */
-  decisions(incident: Incident, channels: readonly ChannelConfig[]): Decision[] {
+  decisions(incident: Incident, channels: readonly ChannelConfig[]): Omit<Decision, 'owed'>[] {
     return decisionsOn(this.#db, incident, channels);
+  }
+
+  /** What other sinks know this one by, for as long as the file is there. `isNew`: there was no file before. */
+  identity(): { id: string; isNew: boolean } {
+    return this.#db.transaction(() => {
+      const row = this.#db.get('SELECT id FROM sink');
+      if (row) return { id: String(row['id']), isNew: false };
+      const isNew = this.#db.get('SELECT 1 FROM incidents LIMIT 1') === undefined;
+      const id = randomUUID();
+      this.#db.run('INSERT INTO sink VALUES (1, ?)', id);
+      return { id, isNew };
+    });
+  }
+
+  /**
+   * Takes over what another sink had to send, in order; it goes out before all that is here already.
+   * @returns how many are new here
+   */
+  adopt(found: readonly Adopted[], now: number): number {
+    return this.#db.transaction(() => adopt(this.#db, found, now));
+  }
+
+  /** Whether a transition waits for a channel here. */
+  owes(channel: string, incident: string, revision: number): boolean {
+    return this.#statusOf(channel, incident, revision) === 'pending';
+  }
+
+  /** Whether it was decided here what becomes of a transition, and that not by leaving it to another sink. */
+  has(channel: string, incident: string, revision: number): boolean {
+    const status = this.#statusOf(channel, incident, revision);
+    return status !== undefined && status !== 'left';
+  }
+
+  #statusOf(channel: string, incident: string, revision: number): string | undefined {
+    const row = this.#db.get(
+      'SELECT status FROM messages WHERE webhook = ? AND incident = ? AND revision = ? AND again = 0',
+      ...[channel, incident, revision],
+    );
+    return row && String(row['status']);
+  }
+
+  /** Another sink has it to send, and sees to what lasts; it may come back here. */
+  leave(channel: string, seqs: readonly number[], now: number): void {
+    this.#db.transaction(() => {
+      for (const seq of seqs) {
+        const row = this.#db.get('SELECT incident FROM messages WHERE seq = ?', seq);
+        this.#end(seq, 'left', now);
+        if (row) leave(this.#db, channel, String(row['incident']));
+      }
+    });
+  }
+
+  /** Of rows, whatever became of them. */
+  keysOf(seqs: readonly number[]): string[] {
+    return seqs.flatMap((seq) => {
+      const row = this.#db.get('SELECT incident, revision, again FROM messages WHERE seq = ?', seq);
+      return row ? [keyOf(row)] : [];
+    });
   }
 
   pending(channel: string): number {

@@ -72,8 +72,47 @@ export function enter(
   return { channel: channel.id, action, crowded: sends ? makeRoom(db, channel.id, now, maxPending) : 0 };
 }
 
+/** What another sink had decided to send over a channel. */
+export interface Adopted {
+  channel: ChannelConfig;
+  entry: Entry;
+}
+
+/**
+ * In order, and older than all that came in here: so it goes out before later word on its incidents.
+ * @returns how many are new here
+ */
+export function adopt(db: Database, found: readonly Adopted[], now: number): number {
+  const first = Number(db.get('SELECT min(seq) AS seq FROM messages')?.['seq'] ?? 0) - found.length;
+  return found.reduce((taken, one, index) => taken + adoptOne(db, one, { seq: first + index, now }), 0);
+}
+
+function adoptOne(db: Database, { channel, entry }: Adopted, { seq, now }: { seq: number; now: number }): number {
+  const { incident, body, source, recalled } = entry;
+  const known = knownOf(db, channel.id, incident.id);
+  if (!known || known.revision < incident.revision) {
+    keepKnown(db, channel, entry, { revision: incident.revision, silenced: null }, { now, lookMs: null });
+  }
+  if ((recalled.get(channel.id)?.delivered.size ?? 0) > 0) noteTold(db, channel, incident.id, now);
+  return db.run(
+    `INSERT INTO messages (seq, webhook, incident, revision, transition, severity, status, body, source_key,
+       source_partition, source_offset, captured_ms, entered_ms, changed_ms, next_ms, deadline_ms, attempts)
+     VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+     ON CONFLICT (webhook, incident, revision, again) DO UPDATE SET status = 'pending', body = excluded.body,
+       changed_ms = excluded.changed_ms, entered_ms = excluded.entered_ms, next_ms = excluded.next_ms,
+       deadline_ms = excluded.deadline_ms, attempts = 0, batch = NULL WHERE status = 'left'`,
+    ...[seq, channel.id, incident.id, incident.revision, incident.transition, incident.severity, body],
+    ...[source.key, source.partition, source.offset, fromTimestamp(incident.updatedAt), now, now, now],
+    now + RETRY_FOR_MS,
+  );
+}
+
 /** What is known here of an incident now, for the other sinks. */
-export function decisionsOn(db: Database, incident: Incident, channels: readonly ChannelConfig[]): Decision[] {
+export function decisionsOn(
+  db: Database,
+  incident: Incident,
+  channels: readonly ChannelConfig[],
+): Omit<Decision, 'owed'>[] {
   return channels.flatMap(({ id, escalate_after_s }) => {
     const known = knownOf(db, id, incident.id);
     if (!known) return [];

@@ -55,16 +55,17 @@ export function remind(db: Database, channel: ChannelConfig, present: Present): 
     const elsewhere = present.recalled.get(incident)?.known?.revision ?? 0;
     // Another sink has it now, or the channel speaks of what lasts no more.
     if (body === null || elsewhere > Number(row['revision']) || (silenced === null && repeatMs(channel) === 0))
-      leave(db, channel, incident);
+      leave(db, channel.id, incident);
     else if (silenced !== null) endSilence(db, channel, incident, String(body), present);
     else remindOf(db, channel, { incident, body: String(body), count: Number(row['reminders']) + 1 }, present);
   }
 }
 
-function leave(db: Database, channel: ChannelConfig, incident: string): void {
+/** Nothing more is said of it here while it lasts. */
+export function leave(db: Database, channel: string, incident: string): void {
   db.run(
     'UPDATE incidents SET remind_ms = NULL, body = NULL WHERE webhook = ? AND incident = ?',
-    ...[channel.id, incident],
+    ...[channel, incident],
   );
 }
 

@@ -1,6 +1,6 @@
 /** Path under `data_dir`. */
 export const OUTBOX_FILE = 'alerts.db';
-export const OUTBOX_VERSION = 2;
+export const OUTBOX_VERSION = 3;
 
 const MESSAGES = `
 CREATE TABLE messages (
@@ -24,15 +24,19 @@ CREATE TABLE sends (webhook TEXT NOT NULL, at_ms INTEGER NOT NULL);
 CREATE INDEX sends_lately ON sends (webhook, at_ms);
 CREATE TABLE alive (one INTEGER PRIMARY KEY CHECK (one = 1), at_ms INTEGER NOT NULL);`;
 
+const SINK = `
+CREATE TABLE sink (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL);`;
+
 /**
  * `webhook` is the id of a channel, whatever its kind: once there were webhooks alone.
  * `messages`: one row a channel and transition, or reminder (`again` > 0), or what is left of one
  * (`again` = -1: some of the channel's receivers have it). `pending` waits for delivery; `dying` was
- * given up and its letter is not on the bus yet; `sent`, `dead`, and what was silenced (`muted`, `cool_down`, …) are
- * final. Only what may be sent again keeps its body. `batch`: `seq` of the first row that it goes out with, once that
+ * given up and its letter is not on the bus yet; `sent`, `dead`, `left` (another sink has it to send) and what was
+ * silenced (`muted`, `cool_down`, …) are final. Only what may be sent again keeps its body. `batch`: `seq` of the first row that it goes out with, once that
  * was tried. `incidents`: what each channel heard of an incident; `body` is the newest, for reminders, or while it is
  * silenced the first, to be told as that; `remind_ms`: when it is due for either. `cool_downs`: capture time of the
- * last announcement. `sends`: messages of the last hour of channels with a limit.
+ * last announcement. `sends`: messages of the last hour of channels with a limit. `sink`:
+ * what other sinks know this file by.
  */
 export const OUTBOX_SCHEMA = `${MESSAGES}${MESSAGE_INDEXES}
 CREATE TABLE incidents (
@@ -44,7 +48,7 @@ CREATE TABLE incidents (
 CREATE TABLE cool_downs (
   webhook TEXT NOT NULL, place TEXT NOT NULL, announced_ms INTEGER NOT NULL,
   PRIMARY KEY (webhook, place)
-) WITHOUT ROWID;${BESIDE}
+) WITHOUT ROWID;${BESIDE}${SINK}
 `;
 
 /** To the next version, by the version that a file has. */
@@ -63,4 +67,5 @@ ALTER TABLE incidents ADD COLUMN body TEXT;
 UPDATE incidents SET told_ms = changed_ms WHERE EXISTS (SELECT 1 FROM messages
   WHERE messages.webhook = incidents.webhook AND messages.incident = incidents.incident AND status = 'sent');${BESIDE}
 `,
+  2: SINK,
 };

@@ -18,6 +18,7 @@ import { caughtUp, publish, sampleRule, type TestDeps, testDeps } from '../testi
 import { AlertsSink } from './alerts.ts';
 import { HookServer, sampleWebhook } from './hook_server.ts';
 import { AlertMemory } from './memory.ts';
+import { itWhileRedisAnswers } from './while_redis_answers.ts';
 
 const LIMIT_MS = 60_000;
 
@@ -47,24 +48,7 @@ async function startSink(bus = deps.bus, clock: Clock = systemClock): Promise<Al
   return sink;
 }
 
-/**
- * A sink that Redis does not answer in four seconds goes by what it knows itself, rightly, and may tell twice or
- * something silenced. A machine that stalls makes it so: then the test proves nothing, and begins anew.
- */
-function itWhileRedisAnswers(name: string, body: () => Promise<void>): void {
-  const away = 'Redis did not answer a sink';
-  const wasAway = (): boolean =>
-    ['REDIS_UNREACHABLE', 'STORE_FAILED'].some(
-      (reason) => deps.metrics.value('store_errors_total', { store: 'alerts_shared', reason }) > 0,
-    );
-  it(name, { timeout: 200_000, retry: { count: 3, condition: new RegExp(away) } }, async () => {
-    try {
-      await body();
-    } catch (cause) {
-      throw wasAway() ? new Error(away, { cause }) : cause;
-    }
-  });
-}
+const test = (name: string, body: () => Promise<void>) => itWhileRedisAnswers(name, () => deps.metrics, body);
 
 /** When the first sink looks at an incident again. */
 function waitsFor(incident: string): unknown {
@@ -96,25 +80,22 @@ afterEach(async () => {
   for (const folder of folders) await rm(folder, { recursive: true });
 }, 60_000);
 
-itWhileRedisAnswers(
-  'the sink that takes over tells the end of what another announced, and keeps to its cool-down',
-  async () => {
-    const rule = sampleRule({ cool_down_s: 600 });
-    await deps.bus.producer().send('rules.v1', { key: `yard/${rule.rule}`, value: encodeJson(rule) });
-    const first = await startSink();
-    await publish(deps.bus, 'incidents.v1', sampleIncident({ id: 'a' }));
-    await received('a/1');
-    await judged();
-    await first.stop();
-    await startSink();
-    await publish(deps.bus, 'incidents.v1', sampleIncident({ id: 'b', openedAt: at(60) }));
-    await publish(deps.bus, 'incidents.v1', sampleIncident({ id: 'a', updatedAt: at(70), ...closed }));
-    await received('a/2');
-    await judged();
-    expect(hook.keys()).toEqual(['a/1', 'a/2']);
-    expect(deps.metrics.value('alerts_silenced_total', { reason: 'cool_down' })).toBe(1);
-  },
-);
+test('the sink that takes over tells the end of what another announced, and keeps to its cool-down', async () => {
+  const rule = sampleRule({ cool_down_s: 600 });
+  await deps.bus.producer().send('rules.v1', { key: `yard/${rule.rule}`, value: encodeJson(rule) });
+  const first = await startSink();
+  await publish(deps.bus, 'incidents.v1', sampleIncident({ id: 'a' }));
+  await received('a/1');
+  await judged();
+  await first.stop();
+  await startSink();
+  await publish(deps.bus, 'incidents.v1', sampleIncident({ id: 'b', openedAt: at(60) }));
+  await publish(deps.bus, 'incidents.v1', sampleIncident({ id: 'a', updatedAt: at(70), ...closed }));
+  await received('a/2');
+  await judged();
+  expect(hook.keys()).toEqual(['a/1', 'a/2']);
+  expect(deps.metrics.value('alerts_silenced_total', { reason: 'cool_down' })).toBe(1);
+});
 
 describe('an incident that lasts longer than the cool-down that silenced it', () => {
   const [a, b] = [sampleIncident({ id: 'a' }), sampleIncident({ id: 'b', openedAt: at(1) })];
@@ -123,7 +104,7 @@ describe('an incident that lasts longer than the cool-down that silenced it', ()
     return bus.producer().send('rules.v1', { key: `yard/${rule.rule}`, value: encodeJson(rule) });
   };
 
-  itWhileRedisAnswers('is told by one sink, and its end by the one that takes over', async () => {
+  test('is told by one sink, and its end by the one that takes over', async () => {
     await coolDown(deps.bus);
     const clock = new FakeClock(Date.parse(at(0)));
     const first = await startSink(deps.bus, clock);
@@ -140,7 +121,7 @@ describe('an incident that lasts longer than the cool-down that silenced it', ()
     await received('b/2');
   });
 
-  itWhileRedisAnswers('is left to the sink that has it now', async () => {
+  test('is left to the sink that has it now', async () => {
     await coolDown(deps.bus);
     const clock = new FakeClock(Date.parse(at(0)));
     await startSink(deps.bus, clock);
@@ -161,7 +142,7 @@ describe('an incident that lasts longer than the cool-down that silenced it', ()
   });
 });
 
-itWhileRedisAnswers('what a receiver took from one sink it does not get from another', async () => {
+test('what a receiver took from one sink it does not get from another', async () => {
   // Two that do not share a group: both have to judge every transition, as after a crash before the offset was kept.
   const other = openMemoryBus();
   await startSink();
@@ -183,7 +164,7 @@ it('what another sink only decided on is sent: nobody knows whether that one liv
   const memory = new AlertMemory(redisOptions({ url: redis.url }), { log: silentLogger, metrics: deps.metrics });
   await until('it to be remembered', async () => {
     await memory.remember('a', 'somewhere', [
-      { webhook: 'ops', known: { revision: 1, silenced: null }, announcedMs: undefined },
+      { webhook: 'ops', known: { revision: 1, silenced: null }, announcedMs: undefined, owed: undefined },
     ]);
     return (await redis.command('EXISTS', '{banksman:yard:a}:told:a')) === '1';
   });
