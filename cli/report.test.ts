@@ -182,6 +182,65 @@ describe('the figures', () => {
   });
 });
 
+describe('what it costs', () => {
+  const PRICES = 'prices: { currency: EUR, cpu_core_month: 20, memory_gib_month: 3, storage_gb_month: 500 }';
+  const words = (text: string): string =>
+    text
+      .replaceAll('\u00a0', ' ')
+      .replaceAll(/<[^>]+>/g, ' ')
+      .replaceAll(/\s+/g, ' ');
+  let priced: string;
+  beforeAll(async () => {
+    priced = join(dir, 'priced.yaml');
+    await writeFile(priced, site(PRICES));
+  });
+
+  it('is bytes, and how to get to money, where the site file has no prices', async () => {
+    const { storage, incidents } = await figuresOf({ weekly: true });
+    expect(storage).toMatchObject({ prices: null, ofPeriod: { bytes: incidents.evidence.bytes, aMonth: null } });
+    printed = '';
+    const text = words(await pageOf({ weekly: true }));
+    expect(text).toContain('the site file has no prices');
+    expect(text).toContain('prices: { currency: EUR, cpu_core_month:');
+    expect(text).not.toMatch(/EUR \d/);
+  });
+
+  it('is money by the prices of the site file, of storage and of nothing else', async () => {
+    const { storage } = await figuresOf({ config: priced, weekly: true });
+    const { ofPeriod, ofIncident, inTheLongRun } = storage;
+    expect(ofPeriod.bytes).toBeGreaterThan(1000);
+    expect(ofPeriod.aMonth).toBeCloseTo((ofPeriod.bytes / 1e9) * 500, 9);
+    // The one incident of the week that has evidence.
+    expect(ofIncident).toMatchObject({ bytes: ofPeriod.bytes });
+    expect(inTheLongRun).toMatchObject({ measuredMs: 6.5 * DAY, full: false });
+    printed = '';
+    const text = words(await pageOf({ config: priced, weekly: true }));
+    expect(text).toMatch(/Of the incidents of this week [\d.]+ kB EUR 0\.\d+/);
+    expect(text).toMatch(/In the long run, at the pace of this week [\d.]+ kB EUR 0\.\d+/);
+    expect(text).toContain('Pictures go after 30 days, records after 365 days, and 50 GB is the most');
+    expect(text).toContain('At EUR 500.00 for a GB that is stored for 30 days');
+    expect(text).toContain('Cores and memory are not in here');
+  });
+
+  it('of a time whose pictures are gone is no guess', async () => {
+    const { storage } = await figuresOf({ config: priced, weekly: true, until: '2026-10-10' });
+    expect(storage).toMatchObject({ ofIncident: null, inTheLongRun: null });
+    printed = '';
+    const text = words(await pageOf({ config: priced, weekly: true, until: '2026-10-10' }));
+    expect(text).toContain('not to be told from this week');
+    expect(text).not.toMatch(/NaN|undefined|Infinity/);
+  });
+
+  it('is said of one incident too, for as long as its files are kept', async () => {
+    const text = words(await pageOf({ config: priced, incident: 'cafe0001' }));
+    expect(text).toMatch(
+      /Together [\d.]+ kB. Keeping them costs EUR 0\.\d+ for 30 days, and EUR 0\.\d+ for all of their time/,
+    );
+    printed = '';
+    expect(words(await pageOf({ incident: 'cafe0001' }))).toMatch(/Together [\d.]+ kB. No money is said/);
+  });
+});
+
 describe('the page of an incident', () => {
   it('has its course, its pictures, who answered, and checksums that were tried', async () => {
     const text = await pageOf({ incident: 'cafe0001' });

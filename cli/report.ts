@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { SiteConfig } from '../config/site.ts';
+import type { StorageTerms } from '../report/cost.ts';
 import { Calendar, periodOf } from '../report/period.ts';
 import { asError, BanksmanError } from '../runtime/errors.ts';
 import { type EvidenceReader, openEvidenceReader } from '../runtime/stores/objects/open.ts';
@@ -75,16 +76,18 @@ export async function report(options: ReportOptions, now = Date.now()): Promise<
 
 async function ofPeriod(
   { weekly, until, pictures }: ReportOptions,
-  { site, cameras }: SiteConfig,
+  config: SiteConfig,
   calendar: Calendar,
   { state, objects }: Stores,
   now: number,
 ): Promise<Made> {
   const { gather } = await import('../report/figures.ts');
+  const { site, cameras } = config;
+  const storage = storageTerms(config);
   const kind = weekly ? 'weekly' : 'monthly';
   const period = periodOf(kind, lastDay(until, calendar, now), calendar, now);
   const enabled = Object.values(cameras).filter((camera) => camera.enabled);
-  const gathered = await gather({ state, site, cameras: enabled.map(({ id }) => id), period, calendar, now });
+  const gathered = await gather({ state, site, cameras: enabled.map(({ id }) => id), period, calendar, storage, now });
   const leftOut = pictures === false;
   return {
     name: `${site}-${kind}-${period.days.at(-1)}`,
@@ -98,13 +101,14 @@ async function ofPeriod(
 
 async function ofIncident(
   id: string,
-  { site }: SiteConfig,
+  config: SiteConfig,
   calendar: Calendar,
   { state, objects }: Stores,
   now: number,
 ): Promise<Made> {
+  const { site } = config;
   const { findIncident, readIncident } = await import('../report/incident.ts');
-  const file = await readIncident(await findIncident(state, site, id), objects);
+  const file = await readIncident(await findIncident(state, site, id), objects, storageTerms(config));
   return {
     name: `${site}-incident-${file.incident.id.slice(0, 12)}`,
     figures: file,
@@ -114,6 +118,8 @@ async function ofIncident(
     },
   };
 }
+
+const storageTerms = ({ evidence, prices }: SiteConfig): StorageTerms => ({ retention: evidence.retention, prices });
 
 async function write({ name, page }: Made, { out, pdf }: ReportOptions): Promise<void> {
   const target = resolve(out ?? `${name}.html`);

@@ -12,6 +12,7 @@ import { FilledSite, fillMonths, picture } from './testing.ts';
 
 const NOW = Date.parse('2026-11-22T12:00:00Z');
 const CAMERAS = ['gate', 'the-camera-with-the-longest-name-anybody-ever-thought-of-for-one'];
+const PRICES = 'prices: { currency: EUR, cpu_core_month: 20, memory_gib_month: 3, storage_gb_month: 0.05 }\n';
 /** What margins leave of A4's width, in CSS pixels. */
 const A4_PX = Math.floor(((210 - 24) / 25.4) * 96);
 
@@ -23,7 +24,7 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'banksman-report-'));
   const config = join(dir, 'site.yaml');
   const cameras = CAMERAS.map((id) => `${id}: { url: "rtsp://10.0.0.1/${id}" }`).join(', ');
-  await writeFile(config, `site: yard\ndata_dir: ./data\ncameras: { ${cameras} }\n`);
+  await writeFile(config, `site: yard\ndata_dir: ./data\ncameras: { ${cameras} }\n${PRICES}`);
   const filled = new FilledSite(join(dir, 'data'));
   const specs = await fillMonths(filled, CAMERAS, NOW, 500);
   const grave = specs.filter(({ severity }) => severity === 'critical').slice(0, 20);

@@ -3,7 +3,8 @@ import { BanksmanError } from '../runtime/errors.ts';
 import type { Timestamp } from '../runtime/messages/types.ts';
 import type { StateReader, StoredIncident } from '../runtime/stores/state/types.ts';
 import { toTimestamp } from '../runtime/time.ts';
-import { type Calendar, type Period, periodBefore, type ReportKind } from './period.ts';
+import { type StorageSums, type StorageTerms, storageOf } from './cost.ts';
+import { addDays, type Calendar, type Period, periodBefore, type ReportKind } from './period.ts';
 import { gravity, type IncidentSums, Tally } from './tally.ts';
 import { type WatchSums, WatchTally, type WatchTime } from './watched.ts';
 
@@ -23,6 +24,8 @@ export interface Figures {
   cameras: string[];
   incidents: IncidentSums;
   watch: WatchSums;
+  /** What evidence takes and costs. */
+  storage: StorageSums;
   before: { from: Timestamp; to: Timestamp; incidents: Omit<IncidentSums, 'heat'>; watch: WatchTime };
   /** What the reader must know before believing it. */
   notices: string[];
@@ -42,6 +45,7 @@ export interface GatherOptions {
   cameras: readonly string[];
   period: Period;
   calendar: Calendar;
+  storage: StorageTerms;
   /** Epoch ms. */
   now: number;
 }
@@ -72,6 +76,7 @@ export async function gather(options: GatherOptions): Promise<Gathered> {
   const watch = await watchOf(options, period);
   const { watchedMs, unwatchedMs, unrecordedMs } = await watchOf(options, before);
   const { heat: _heat, ...incidentsBefore } = tallyBefore.end();
+  const incidents = tally.end();
   const figures: Figures = {
     format: 'banksman.report.v1',
     site,
@@ -83,8 +88,9 @@ export async function gather(options: GatherOptions): Promise<Gathered> {
     days: period.days,
     partial: period.partial,
     cameras: [...cameras],
-    incidents: tally.end(),
+    incidents,
     watch,
+    storage: storageIn(options, incidents, watch),
     before: {
       from: toTimestamp(before.from),
       to: toTimestamp(before.to),
@@ -96,6 +102,21 @@ export async function gather(options: GatherOptions): Promise<Gathered> {
   };
   await mustKnowSomething(options, figures);
   return { figures, gravest: gravest.end(), backdrops };
+}
+
+function storageIn(
+  { period, calendar, storage, now }: GatherOptions,
+  sums: IncidentSums,
+  watch: WatchSums,
+): StorageSums {
+  const days = sums.evidence.byDay.map((day, i) => {
+    const name = period.days[i] ?? '';
+    return { ...day, from: calendar.beginOf(name), to: Math.min(calendar.beginOf(addDays(name, 1)), period.to) };
+  });
+  const [begins = period.from] = watch.cameras
+    .flatMap(({ recordFrom }) => (recordFrom ? Date.parse(recordFrom) : []))
+    .sort((a, b) => a - b);
+  return storageOf(days, { since: begins, now }, storage);
 }
 
 /** Newest first, a page at a time in memory. */

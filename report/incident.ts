@@ -5,6 +5,7 @@ import type { ObjectReader } from '../runtime/stores/objects/types.ts';
 import { sha256Hex } from '../runtime/stores/sha256.ts';
 import type { StateReader, StoredIncident } from '../runtime/stores/state/types.ts';
 import { type EvidenceRecord, parseRecord } from '../sinks/evidence/record.ts';
+import { type KeptIncident, type StorageTerms, storageOfFiles } from './cost.ts';
 import { incidentsOf } from './figures.ts';
 
 /** `matches`: the file is the one whose checksum was stored. */
@@ -23,6 +24,8 @@ export interface IncidentFile {
   /** Undefined where none is stored, or what is stored is none. */
   record: EvidenceRecord | undefined;
   files: CheckedFile[];
+  /** What its files take and cost. */
+  storage: StorageTerms & { kept: KeptIncident };
   /** The rule as it was configured then; undefined where that is not stored. */
   rule: Record<string, unknown> | undefined;
 }
@@ -54,14 +57,19 @@ export async function findIncident(state: StateReader, site: string, id: string)
 }
 
 /** @throws what the evidence store throws when it is away. */
-export async function readIncident(incident: StoredIncident, objects: ObjectReader): Promise<IncidentFile> {
+export async function readIncident(
+  incident: StoredIncident,
+  objects: ObjectReader,
+  terms: StorageTerms,
+): Promise<IncidentFile> {
   const key = incident.evidence.find(({ kind }) => kind === 'record')?.key;
   const record = key === undefined ? undefined : parseRecord(await objects.get(key));
   const files: CheckedFile[] = [];
   for (const { kind, key, sha256, bytes } of incident.evidence) {
     files.push({ kind, key, sha256, bytes, verdict: await check(objects, key, sha256, bytes) });
   }
-  return { incident, record, files, rule: await ruleOf(record, objects) };
+  const storage = { ...terms, kept: storageOfFiles(incident.evidence, terms) };
+  return { incident, record, files, storage, rule: await ruleOf(record, objects) };
 }
 
 async function check(objects: ObjectReader, key: string, sha256: string, bytes: number): Promise<Verdict> {

@@ -3,12 +3,13 @@ import type { RuleRecord } from '../runtime/messages/types.ts';
 import { type EvidenceRecord, type RecordTransition, whatLacks } from '../sinks/evidence/record.ts';
 import { lastedMs } from './figures.ts';
 import { type Content, type Html, html } from './html.ts';
-import type { CheckedFile, IncidentFile } from './incident.ts';
+import type { IncidentFile } from './incident.ts';
 import { andMore, facts, figure, page, section, severityMark, table } from './parts.ts';
 import type { Calendar } from './period.ts';
+import { basis as priceBasis } from './period_cost.ts';
 import { NO_PICTURE } from './period_pictures.ts';
 import type { Picture } from './pictures.ts';
-import { bytes, count, duration, ending, many, placeOf, whyNotWatched } from './words.ts';
+import { bytes, count, duration, ending, many, money, placeOf, whyNotWatched } from './words.ts';
 
 export interface IncidentPictures {
   annotated: Picture | undefined;
@@ -43,7 +44,7 @@ export function incidentPage(
       section('people', 'Who judged it', judgements(file, calendar)),
       section('basis', 'What it was judged by', basis(file)),
     ],
-    last: section('evidence', 'Evidence', evidence(file.files), missing(file.record)),
+    last: section('evidence', 'Evidence', evidence(file), missing(file.record)),
     footer: `Made by banksman ${made.version} on ${calendar.inWords(made.now)} (${calendar.zone}) from the stored incident and its evidence. Capture time: when the camera saw it.`,
   });
 }
@@ -188,7 +189,7 @@ const VERDICTS = {
   'not checked': 'not checked: large',
 } as const;
 
-function evidence(files: readonly CheckedFile[]): Html {
+function evidence({ files, storage }: IncidentFile): Html {
   if (files.length === 0) return html`<p class="empty">No evidence of this incident is stored.</p>`;
   return html`<div class="card">${table(
     'Files, their checksums tried now',
@@ -204,7 +205,15 @@ function evidence(files: readonly CheckedFile[]): Html {
       VERDICTS[verdict],
       html`<code>${key}</code><br><code>${sha256}</code>`,
     ]),
-  )}</div>`;
+  )}<p class="soft">${costInWords(storage)} ${priceBasis(storage)}</p></div>`;
+}
+
+function costInWords({ kept, prices, retention }: IncidentFile['storage']): string {
+  const { clips_days, records_days } = retention;
+  const size = `Together ${bytes(kept.bytes)}.`;
+  if (!prices || kept.aMonth === null || kept.inAll === null) return size;
+  const times = `pictures ${many(Math.min(clips_days, records_days), 'day')}, the record ${many(records_days, 'day')}`;
+  return `${size} Keeping them costs ${money(kept.aMonth, prices.currency)} for 30 days, and ${money(kept.inAll, prices.currency)} for all of their time (${times}, longer where somebody holds it).`;
 }
 
 function missing(record: EvidenceRecord | undefined): Content {

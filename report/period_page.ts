@@ -4,18 +4,9 @@ import type { Figures } from './figures.ts';
 import { type Content, type Html, html } from './html.ts';
 import { page, section, severitiesInWords, tile, timeChart } from './parts.ts';
 import type { Calendar } from './period.ts';
+import { costs } from './period_cost.ts';
 import { gravestIncidents, type HeatFigure, heatFigures } from './period_pictures.ts';
-import {
-  answers,
-  isOnRecord,
-  kept,
-  notWatched,
-  places,
-  rules,
-  severities,
-  trend,
-  worstCameras,
-} from './period_tables.ts';
+import { answers, isOnRecord, notWatched, places, rules, severities, trend, worstCameras } from './period_tables.ts';
 import type { Picture } from './pictures.ts';
 import type { AnswerTimes } from './tally.ts';
 import { watchedShare } from './watched.ts';
@@ -51,7 +42,7 @@ export function periodPage(figures: Figures, pictures: PeriodPictures, calendar:
       section('watched', 'Time not watched', notWatched(figures, calendar)),
       section('answers', 'Answers of people', answers(figures)),
       gravestIncidents(pictures.gravest, calendar, pictures.leftOut),
-      section('kept', 'What it costs', kept(figures)),
+      section('kept', 'What it costs', costs(figures)),
     ],
     last: section('reading', 'How to read this', reading()),
     footer: `Made by banksman ${version} on ${calendar.inWords(Date.parse(madeAt))} (${figures.timezone}) from the stored incidents and the record of watched time.`,

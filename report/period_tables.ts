@@ -5,7 +5,7 @@ import { andMore, bar, meter, severityMark, table } from './parts.ts';
 import type { Calendar } from './period.ts';
 import { type AnswerTimes, SEVERITIES } from './tally.ts';
 import { type CameraWatch, watchedShare } from './watched.ts';
-import { bytes, change, count, duration, many, percent, whyNotWatched } from './words.ts';
+import { change, count, duration, many, percent, whyNotWatched } from './words.ts';
 
 /** Rows of the longest tables; what is beyond is counted. */
 const MAX_ROWS = 40;
@@ -242,24 +242,6 @@ export function answers({ incidents }: Figures): Html {
       ],
     ),
     html`<p class="soft">${many(rejected, 'incident')} of ${count(counted + rejected)} rejected as false (${percent(rejected / (counted + rejected))}). What nobody judged may be false as well.</p>`,
-  );
-}
-
-const KINDS = { snapshot: 'pictures', annotated: 'pictures with boxes', clip: 'clips', record: 'records' } as const;
-
-export function kept({ incidents }: Figures): Html {
-  const { files, bytes: all, bytesByKind } = incidents.evidence;
-  const parts = (['snapshot', 'annotated', 'clip', 'record'] as const)
-    .filter((kind) => bytesByKind[kind] !== undefined)
-    .map((kind) => `${KINDS[kind]} ${bytes(bytesByKind[kind] ?? 0)}`);
-  return card(
-    1,
-    html`<p>${
-      files === 0
-        ? 'No evidence of incidents of this period is stored.'
-        : `Evidence of incidents of this period takes ${bytes(all)} in ${many(files, 'file')}: ${parts.join(', ')}.`
-    }</p>`,
-    html`<p class="soft">As stored when this report was made. Computing time is not stored, and so not here; the Grafana board “Pipeline” has it.</p>`,
   );
 }
 

@@ -92,7 +92,11 @@ describe('counts of a week', () => {
   });
 
   it('say what is stored', () => {
-    expect(sums.evidence).toEqual({ files: 2, bytes: 1050, bytesByKind: { snapshot: 1000, record: 50 } });
+    const kinds = { snapshot: 1000, record: 50 };
+    expect(sums.evidence).toMatchObject({ files: 2, bytes: 1050, bytesByKind: kinds });
+    expect(sums.evidence.byDay).toHaveLength(7);
+    expect(sums.evidence.byDay[0]).toEqual({ incidents: 1, bytes: kinds });
+    expect(sums.evidence.byDay[1]).toEqual({ incidents: 0, bytes: {} });
   });
 
   it('of nothing are zeros and not a number missing', () => {

@@ -1,5 +1,5 @@
 /** What is counted of the incidents of a period. Takes them one at a time: thousands a month cost a few numbers each. */
-import type { EvidenceKind, Judgement, RuleType, Severity } from '../runtime/messages/types.ts';
+import type { EvidenceKind, Judgement, RuleType, Severity, Timestamp } from '../runtime/messages/types.ts';
 import type { StoredIncident } from '../runtime/stores/state/types.ts';
 import { HeatGrid, type HeatMap } from './heat.ts';
 import type { Calendar, Period } from './period.ts';
@@ -34,6 +34,13 @@ export interface CameraCount {
   lost: number;
 }
 
+/** Of incidents that opened in it. */
+export interface DayEvidence {
+  /** Those that have any. */
+  incidents: number;
+  bytes: Partial<Record<EvidenceKind, number>>;
+}
+
 export interface AnswerTimes {
   answered: number;
   /** Neither acknowledged nor rejected. */
@@ -61,7 +68,13 @@ export interface IncidentSums {
   byDay: SeverityCounts[];
   answers: AnswerTimes & { bySeverity: Record<Severity, AnswerTimes> };
   /** What is stored of them now. */
-  evidence: { files: number; bytes: number; bytesByKind: Partial<Record<EvidenceKind, number>> };
+  evidence: {
+    files: number;
+    bytes: number;
+    bytesByKind: Partial<Record<EvidenceKind, number>>;
+    /** As the days of the period. */
+    byDay: DayEvidence[];
+  };
   heat: HeatMap[];
 }
 
@@ -85,7 +98,7 @@ export class Tally {
       bySeverity: noCounts(),
       byHour: Array.from({ length: 24 }, noCounts),
       byDay: period.days.map(noCounts),
-      evidence: { files: 0, bytes: 0, bytesByKind: {} },
+      evidence: { files: 0, bytes: 0, bytesByKind: {}, byDay: period.days.map(() => ({ incidents: 0, bytes: {} })) },
     };
   }
 
@@ -155,7 +168,7 @@ export class Tally {
     const opened = Date.parse(openedAt);
     const hour = this.#sums.byHour[this.#calendar.hour(opened)];
     if (hour) hour[severity] += 1;
-    const day = this.#sums.byDay[this.#period.days.indexOf(this.#calendar.day(opened))];
+    const day = this.#sums.byDay[this.#dayOf(openedAt)];
     if (day) day[severity] += 1;
     if (peak.box) getOr(this.#heat, camera, () => new HeatGrid()).add(peak.box);
   }
@@ -167,13 +180,21 @@ export class Tally {
     else this.#answers[severity].push(Math.max(0, (first - Date.parse(openedAt)) / 1000));
   }
 
-  #addEvidence({ evidence }: StoredIncident): void {
-    const { bytesByKind } = this.#sums.evidence;
+  #addEvidence({ evidence, openedAt }: StoredIncident): void {
+    const sums = this.#sums.evidence;
+    const day = sums.byDay[this.#dayOf(openedAt)];
+    if (day && evidence.length > 0) day.incidents += 1;
     for (const { kind, bytes } of evidence) {
-      this.#sums.evidence.files += 1;
-      this.#sums.evidence.bytes += bytes;
-      bytesByKind[kind] = (bytesByKind[kind] ?? 0) + bytes;
+      sums.files += 1;
+      sums.bytes += bytes;
+      sums.bytesByKind[kind] = (sums.bytesByKind[kind] ?? 0) + bytes;
+      if (day) day.bytes[kind] = (day.bytes[kind] ?? 0) + bytes;
     }
+  }
+
+  /** Where it is among the days of the period; -1: nowhere. */
+  #dayOf(openedAt: Timestamp): number {
+    return this.#period.days.indexOf(this.#calendar.day(Date.parse(openedAt)));
   }
 }
 

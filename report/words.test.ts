@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { html } from './html.ts';
-import { bytes, change, duration, many, percent, whyNotWatched } from './words.ts';
+import { bytes, change, duration, many, money, percent, whyNotWatched } from './words.ts';
 
 describe('numbers', () => {
   it('never say all or nothing of what is almost so', () => {
@@ -29,6 +29,12 @@ describe('numbers', () => {
       '1,200 incidents',
       '2 people',
     ]);
+  });
+
+  it('of money name the currency, and say little of it as well', () => {
+    const said = [1234.5, 0.5, 0.0123, 0.00000214, 0].map((value) => money(value, 'EUR').replaceAll('\u00a0', ' '));
+    expect(said).toEqual(['EUR 1,234.50', 'EUR 0.50', 'EUR 0.012', 'EUR 0.0000021', 'EUR 0.00']);
+    expect(money(1234.5, 'JPY').replaceAll('\u00a0', ' ')).toBe('JPY 1,235');
   });
 
   it('compare with what was before', () => {

@@ -46,6 +46,15 @@ export function bytes(value: number): string {
   return `${number.format(value / 1_000_000_000)} GB`;
 }
 
+/** `EUR 12.50`. Of less than ten cents the first two digits that are any. @param currency of ISO 4217. */
+export function money(value: number, currency: string): string {
+  const small = value > 0 && value < 0.1;
+  const digits = small ? { maximumSignificantDigits: 2 } : {};
+  return new Intl.NumberFormat('en-GB', { style: 'currency', currency, currencyDisplay: 'code', ...digits }).format(
+    value,
+  );
+}
+
 const KINDS: Readonly<Record<string, string>> = {
   blind: 'no picture to look at',
   starved: 'too much to do, not looked',
