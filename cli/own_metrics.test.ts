@@ -30,12 +30,19 @@ test('under or beside an `up` the supervisor answers, unless the role has an add
   expect(withOwnMetrics(none, around())).toHaveLength(2);
 });
 
-test('in a fleet it answers where the site file says', () => {
+test('in a fleet it answers where the site file says, and tells its prices', async () => {
   const none: Component[] = [];
   const fleet =
     'bus: { type: kafka, kafka: { brokers: ["127.0.0.1:9092"] } }\nstate: { store: redis, redis: { url: "redis://127.0.0.1:6379" } }';
   expect(withOwnMetrics(none, around(false, fleet))).toHaveLength(2);
   expect(withOwnMetrics(none, around(true, fleet))).toBe(none);
+  const prices = `${fleet}\nprices: { currency: EUR, cpu_core_month: 20, memory_gib_month: 3, storage_gb_month: 0.05 }`;
+  expect(withOwnMetrics(none, around(true, prices))).toBe(none);
+  const storage = 'banksman_price{resource="storage_gb_month",currency="EUR"} 0.05';
+  // Under a supervisor that is the one who tells, who hears of another site file.
+  expect(await metrics.registry.metrics()).not.toContain(storage);
+  expect(withOwnMetrics(none, around(false, prices))).toHaveLength(2);
+  expect(await metrics.registry.metrics()).toContain(storage);
 });
 
 test('alive before the first part starts, ready after the last, not ready while they stop', async () => {

@@ -5,6 +5,7 @@ import { BanksmanError } from '../runtime/errors.ts';
 import type { Component } from '../runtime/lifecycle.ts';
 import type { PrometheusMetrics } from '../runtime/prometheus.ts';
 import { MetricsServer } from '../supervisor/metrics_server.ts';
+import { tellPrices } from '../supervisor/prices.ts';
 
 /** Several roles of a fleet on one machine cannot have the one address of the site file. */
 const BIND = 'BANKSMAN_METRICS_BIND';
@@ -31,6 +32,8 @@ export function withOwnMetrics(
     const mend = 'Write it as 127.0.0.1:9465; port 0 is any that is free.';
     throw new BanksmanError('USAGE', { where: BIND, message: 'this is not HOST:PORT', mend });
   }
+  // Under a supervisor it is the one that tells them, and hears of others.
+  tellPrices(metrics, null, config.prices);
   let ready = false;
   const server = new MetricsServer({
     bind,

@@ -12,7 +12,6 @@ import type { Logger } from '../runtime/log.ts';
 import { reportProcess } from '../runtime/process_metrics.ts';
 import { PrometheusMetrics } from '../runtime/prometheus.ts';
 import { type RoleToSupervisor, runRole } from '../runtime/role.ts';
-import { tellPrices } from '../supervisor/prices.ts';
 import { withOwnMetrics } from './own_metrics.ts';
 import { commandLogger } from './terminal_log.ts';
 import { VERSION } from './version.ts';
@@ -133,8 +132,6 @@ export async function runRoleCommand(
     const { site } = active.config;
     const supervised = process.env[ACTIVE_CONFIG] !== undefined;
     const context = { bus, busAddress, site, active, log, metrics, clock: systemClock, dataDir, supervised, fail };
-    // Under a supervisor it is the one that tells.
-    if (!supervised) tellPrices(metrics, null, active.config.prices);
     const { components, addresses } = await make(context);
     const code = await runRole({
       name,

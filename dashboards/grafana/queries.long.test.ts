@@ -26,6 +26,7 @@ const HAPPENS: readonly Why[] = [
   'nobody judged an incident',
   'nothing is muted',
   'every camera is watched',
+  'the site file has no prices',
   'no evidence was written, no message sent, nobody asked the console',
 ];
 /** What the third one makes happen. */
@@ -45,7 +46,6 @@ describe.skipIf(!HAS_TEST_DATA)('queries of the boards', () => {
     detect: { workers: 1 },
     defaults: { sampling: { active_fps: 4, width_px: 480 } },
     rules: [{ id: 'anybody', type: 'zone_entry', classes: ['person'] }],
-    prices: { currency: 'EUR', cpu_core_month: 20, memory_gib_month: 3, storage_gb_month: 0.05 },
   };
   let server: RtspServer;
   let up: Up;
@@ -53,6 +53,7 @@ describe.skipIf(!HAS_TEST_DATA)('queries of the boards', () => {
 
   const busy = (): SiteObject => ({
     ...quiet,
+    prices: { currency: 'EUR', cpu_core_month: 20, memory_gib_month: 3, storage_gb_month: 0.05 },
     cameras: {
       calm: { url: server.url('/calm') },
       // Whoever walks through the picture crosses it.

@@ -43,6 +43,11 @@ export const EMPTY_WHILE_QUIET = {
     'pipeline / Messages / A',
     'pipeline / Console / A',
   ],
+  'the site file has no prices': [
+    'pipeline / Cost per camera, in the time shown (table) / F',
+    'pipeline / Money a month / A',
+    'pipeline / Prices (table) / A',
+  ],
   'every frame was looked at': ['pipeline / Frames shed, by reason / A'],
   'there was no week before': [
     'safety / Incidents an hour, by rule / B',
