@@ -1,4 +1,5 @@
 import { type Labels, METRICS, type MetricName, type Metrics } from '../runtime/metrics.ts';
+import { KINDS } from '../sinks/evidence/counts.ts';
 
 const CAMERA_STATES = ['active'];
 /** Ten rules on a camera are many; each has a zone of its own. */
@@ -11,6 +12,8 @@ const MUTES = [{ rule: '', zone: '' }, ...RULES.slice(0, 2).map(({ rule, zone })
 /** Why sessions of one camera end in a bad week. */
 const REASONS = ['RTSP_ENDED', 'RTSP_STALLED', 'RTSP_REFUSED', 'RTSP_UNREACHABLE', 'CAMERA_PROCESS_FAILED'];
 
+const EVIDENCE = KINDS.map((kind) => ({ kind }));
+
 /** Label sets, beside the camera itself, of what has more series a camera than one. */
 const SETS: Partial<Record<MetricName, readonly Labels[]>> = {
   camera_state: CAMERA_STATES.map((state) => ({ state, reason: '' })),
@@ -20,6 +23,8 @@ const SETS: Partial<Record<MetricName, readonly Labels[]>> = {
   near_misses_total: RULES,
   incident_opened_timestamp_seconds: RULES,
   mute_until_timestamp_seconds: MUTES,
+  evidence_bytes_total: EVIDENCE,
+  evidence_replaced_bytes_total: EVIDENCE,
 };
 
 /** Everything that is by camera, as on a camera that has all of it at once. @returns the number of series. */

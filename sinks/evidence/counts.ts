@@ -3,7 +3,7 @@ import type { Metrics } from '../../runtime/metrics.ts';
 import { daysKept, type RetentionLimits } from './limits.ts';
 
 /** What this sink writes of an incident. */
-const KINDS = ['snapshot', 'annotated', 'record'] as const satisfies readonly EvidenceKind[];
+export const KINDS = ['snapshot', 'annotated', 'record'] as const satisfies readonly EvidenceKind[];
 const DAY_S = 86_400;
 
 export interface Written {
