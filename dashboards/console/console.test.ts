@@ -19,7 +19,6 @@ import { LocalObjectStore } from '../../runtime/stores/objects/local.ts';
 import { sha256Hex } from '../../runtime/stores/sha256.ts';
 import { EmbeddedStateStore } from '../../runtime/stores/state/embedded.ts';
 import { sampleIncident, sampleStatus } from '../../runtime/stores/state/samples.ts';
-import type { Categories } from '../../runtime/stores/state/types.ts';
 import { toTimestamp } from '../../runtime/time.ts';
 import { Browser } from '../../test/browser.ts';
 import { until } from '../../test/wait.ts';
@@ -228,34 +227,6 @@ describe('incidents', () => {
     expect((await fetch(`${base}/api/v1/incidents?limit=0`)).status).toBe(400);
     expect((await fetch(`${base}/api/v1/incidents?cursor=nonsense`)).status).toBe(400);
     expect((await fetch(`${base}/api/v1/incidents/none`)).status).toBe(404);
-  });
-
-  test('are filtered by several states, and counted by category under the filters of the others', async () => {
-    await announce(incidentOf('sorted-1', { camera: 'mast', rule: 'near-edge' }));
-    await announce(incidentOf('sorted-2', { camera: 'mast', rule: 'near-edge', state: 'unobserved' }));
-    await announce(incidentOf('sorted-3', { camera: 'mast', rule: 'near-hoist', state: 'closed' }));
-    const ids = async (query: string): Promise<string[]> =>
-      (await get<IncidentPage>(`/api/v1/incidents?camera=mast${query}`)).incidents.map(({ id }) => id).sort();
-    expect(await ids('&state=open&state=unobserved')).toEqual(['sorted-1', 'sorted-2']);
-    expect(await ids('&rule=near-hoist')).toEqual(['sorted-3']);
-    expect((await fetch(`${base}/api/v1/incidents?state=open&state=never`)).status).toBe(400);
-
-    const all = await get<Categories>('/api/v1/incidents/categories?camera=mast');
-    expect(all.rule).toEqual({
-      values: [
-        { value: 'near-edge', total: 2, byState: { open: 1, unobserved: 1, closed: 0 } },
-        { value: 'near-hoist', total: 1, byState: { open: 0, unobserved: 0, closed: 1 } },
-      ],
-      more: 0,
-    });
-    const open = await get<Categories>('/api/v1/incidents/categories?rule=near-edge&state=open&severity=high');
-    expect(open.camera.values).toMatchObject([{ value: 'mast', total: 1 }]);
-    expect(open.rule.values.map(({ value }) => value)).toContain('near-edge');
-    expect((await fetch(`${base}/api/v1/incidents/categories?severity=dire`)).status).toBe(400);
-    const document = await get<{ paths: Record<string, { get: { parameters: unknown[] } }> }>('/openapi.json');
-    expect(document.paths['/api/v1/incidents/categories']?.get.parameters).toContainEqual(
-      expect.objectContaining({ name: 'state', required: false, schema: expect.objectContaining({ type: 'array' }) }),
-    );
   });
 
   test('evidence is served by kind with its checksum', async () => {

@@ -14,6 +14,7 @@ const FILES: Readonly<Record<string, string>> = {
   '/app.js': 'app.ts',
   '/cameras.js': 'cameras.ts',
   '/dom.js': 'dom.ts',
+  '/filters.js': 'filters.ts',
   '/incidents.js': 'incidents.ts',
   '/judge.js': 'judge.ts',
   '/live.js': 'live.ts',

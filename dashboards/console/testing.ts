@@ -6,7 +6,9 @@ import { openMemoryBus } from '../../runtime/bus/local/memory.ts';
 import type { Bus } from '../../runtime/bus/types.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { createLogger, type Logger } from '../../runtime/log.ts';
+import { encodeJson } from '../../runtime/messages/codec.ts';
 import { parseMessage } from '../../runtime/messages/schemas.ts';
+import type { Incident } from '../../runtime/messages/types.ts';
 import { noMetrics } from '../../runtime/metrics.ts';
 import { LocalObjectStore } from '../../runtime/stores/objects/local.ts';
 import { EmbeddedStateStore } from '../../runtime/stores/state/embedded.ts';
@@ -59,9 +61,16 @@ export class TestConsole {
     return (this.#console.address ?? '').replace('0.0.0.0', '127.0.0.1');
   }
 
-  async incident(id: string): Promise<void> {
-    const incident = sampleIncident({ id, site: 'yard', camera: 'gate', rule: 'person-on-road' });
+  async incident(id: string, over: Partial<Incident> = {}): Promise<Incident> {
+    const incident = sampleIncident({ id, site: 'yard', camera: 'gate', rule: 'person-on-road', ...over });
     await this.state.apply([{ kind: 'incident', incident }]);
+    return incident;
+  }
+
+  /** As `incident`, and pages that follow hear of it. */
+  async announce(id: string, over: Partial<Incident> = {}): Promise<void> {
+    const incident = await this.incident(id, over);
+    await this.bus.producer().send('incidents.v1', { key: `yard/${incident.camera}`, value: encodeJson(incident) });
   }
 
   /** Lines of who did what. */

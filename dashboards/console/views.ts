@@ -2,6 +2,7 @@
 
 import type { CameraStatus, Incident, Mute, RefusedEdit } from '../../runtime/messages/types.ts';
 import type { EvidenceWaiting } from '../../runtime/stores/objects/waiting.ts';
+import type { Categories } from '../../runtime/stores/state/categories.ts';
 
 export interface CameraView extends Omit<CameraStatus, 'site' | 'camera'> {
   id: string;
@@ -49,6 +50,9 @@ export interface IncidentPage {
   /** Give it as `cursor` for older ones; null at the end. */
   next: string | null;
 }
+
+/** `/api/v1/incidents/categories`. */
+export type IncidentCategories = Categories;
 
 export interface MuteList {
   mutes: Mute[];

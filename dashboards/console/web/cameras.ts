@@ -1,5 +1,6 @@
 import type { CameraView } from '../views.ts';
-import { find, make } from './dom.ts';
+import { find, link, make } from './dom.ts';
+import { addressOf } from './filters.ts';
 import { ago, clock } from './words.ts';
 
 const STATE_WORDS: Record<CameraView['state'], string> = {
@@ -72,10 +73,11 @@ function addTile(id: string): Tile {
   const parts = {
     none: make('span', 'none', 'no picture yet'),
     age: make('span', 'age'),
-    open: make('span', 'open'),
+    open: link(addressOf({ show: 'open', camera: id, rule: null }), ''),
     name: make('div', 'name'),
     words: make('div', ''),
   };
+  parts.open.className = 'open';
   const tile = make(
     'article',
     'tile',

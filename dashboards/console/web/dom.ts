@@ -22,3 +22,9 @@ export function button(text: string, run: () => void): HTMLElement {
   element.addEventListener('click', run);
   return element;
 }
+
+export function link(href: string, text: string): HTMLElement {
+  const element = make('a', '', text);
+  element.setAttribute('href', href);
+  return element;
+}

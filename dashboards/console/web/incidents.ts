@@ -1,6 +1,7 @@
 import type { Incident } from '../../../runtime/messages/types.ts';
 import type { IncidentPage } from '../views.ts';
-import { button, find, make } from './dom.ts';
+import { button, find, link, make } from './dom.ts';
+import { addressOf, listFilter, loadCounts, noteChange, passes, queryOf } from './filters.ts';
 import { ask } from './judge.ts';
 import { mayJudge } from './me.ts';
 import { getJson } from './server.ts';
@@ -18,38 +19,72 @@ const REASON_WORDS: Record<NonNullable<Incident['closeReason']>, string> = {
   crossed: 'crossed',
 };
 
-const list = find('incidents', HTMLElement);
-const filter = find('filter', HTMLSelectElement);
-const moreButton = find('more', HTMLButtonElement);
-const incidents = new Map<string, Incident>();
-let next: string | null = null;
+const SHOWN_WORDS = { open: 'open now', unobserved: 'out of sight now', closed: 'closed' };
 
+const list = find('incidents', HTMLElement);
+const moreButton = find('more', HTMLButtonElement);
+/** Those that are shown. */
+const incidents = new Map<string, Incident>();
+/** What was heard while a page was on its way: it may be newer than the page. */
+const heard = new Map<string, Incident>();
+let loads = 0;
+let loading = 0;
+let next: string | null = null;
+/** To which the address led. */
+let selected: string | null = null;
+
+/** @param more older ones too; otherwise the list begins anew. */
 export async function loadIncidents(more: boolean): Promise<void> {
-  const query = new URLSearchParams({ limit: String(PAGE) });
-  if (filter.value !== '') query.set('state', filter.value);
+  if (loading === 0) heard.clear();
+  loads += 1;
+  loading += 1;
+  const load = loads;
+  if (!more) void loadCounts();
+  const query = queryOf(listFilter());
+  query.set('limit', String(PAGE));
   if (more && next !== null) query.set('cursor', next);
-  const page = await getJson<IncidentPage>(`/api/v1/incidents?${query}`);
+  let page: IncidentPage;
+  try {
+    page = await getJson<IncidentPage>(`/api/v1/incidents?${query}`);
+  } catch (error) {
+    // Of another choice is what stands there.
+    if (load === loads && !more) note(make('p', '', 'These incidents cannot be read now.'));
+    throw error;
+  } finally {
+    loading -= 1;
+  }
+  // Something else was chosen since.
+  if (load !== loads) return;
   if (!more) {
     incidents.clear();
     list.replaceChildren();
   }
-  for (const incident of page.incidents) putIncident(incident);
+  for (const incident of [...page.incidents, ...heard.values()]) draw(incident);
   next = page.next;
   moreButton.hidden = next === null;
-  if (list.children.length === 0) {
-    list.replaceChildren(make('li', 'empty', 'Nothing here. Cameras that are watched would show it.'));
-  }
+  await noteEmpty();
 }
 
 export function putIncident(incident: Incident): void {
+  if (loading > 0) heard.set(incident.id, incident);
+  noteChange();
+  draw(incident);
+  if (list.children.length > 0) return;
+  // The last that was shown does not pass any more; older ones may.
+  const refilled = next === null ? noteEmpty() : loadIncidents(false);
+  void refilled.catch(() => undefined);
+}
+
+function draw(incident: Incident): void {
   const known = incidents.get(incident.id);
   if (known && known.revision > incident.revision) return;
-  incidents.set(incident.id, incident);
   const old = list.querySelector(`[data-incident="${CSS.escape(incident.id)}"]`);
-  if (!shows(incident)) {
+  if (!passes(incident)) {
+    incidents.delete(incident.id);
     old?.remove();
     return;
   }
+  incidents.set(incident.id, incident);
   const item = drawIncident(incident);
   if (old) {
     const focus = old.contains(document.activeElement);
@@ -65,6 +100,61 @@ export function putIncident(incident: Incident): void {
   list.insertBefore(item, after ?? null);
 }
 
+/** Brings the first into view, and marks it; where there is none, what stands there instead. */
+export function showFirst(): void {
+  const first = list.firstElementChild;
+  selected = (first as HTMLElement | null)?.dataset['incident'] ?? null;
+  if (selected !== null) first?.setAttribute('aria-current', 'true');
+  find('incidents-title', HTMLElement).scrollIntoView({ block: 'start' });
+}
+
+/** None is marked. */
+export function forgetFirst(): void {
+  selected = null;
+  for (const item of list.children) item.removeAttribute('aria-current');
+}
+
+function note(...words: HTMLElement[]): void {
+  incidents.clear();
+  moreButton.hidden = true;
+  list.replaceChildren(make('li', 'empty', ...words));
+}
+
+/** An empty list says of what there is none, and where what was there has gone. */
+async function noteEmpty(): Promise<void> {
+  if (list.children.length > 0) return;
+  const filter = listFilter();
+  const { show, camera, rule } = filter;
+  if (show === 'all' && camera === null && rule === null) {
+    note(make('p', '', 'Nothing here. Cameras that are watched would show it.'));
+    return;
+  }
+  const of = `No incident${rule === null ? '' : ` of ${rule}`}${camera === null ? '' : ` at ${camera}`}`;
+  if (show === 'all') {
+    note(make('p', '', `${of} is kept.`));
+    return;
+  }
+  note(make('p', '', `${of} is ${SHOWN_WORDS[show]}.`));
+  const everything = { ...filter, show: 'all' as const };
+  const query = queryOf(everything);
+  query.set('limit', '1');
+  const load = loads;
+  const found = await getJson<IncidentPage>(`/api/v1/incidents?${query}`).catch(() => null);
+  const newest = found?.incidents[0];
+  const place = list.querySelector('.empty');
+  if (!place || load !== loads || found === null) return;
+  if (!newest) {
+    place.append(make('p', '', 'None is kept from before.'));
+    return;
+  }
+  const ended = newest.closedAt === null ? '' : `, ended ${clock(newest.closedAt)}`;
+  const words = `The newest: ${newest.rule} at ${newest.camera}, opened ${clock(newest.openedAt)}${ended}`;
+  place.append(
+    make('p', '', link(addressOf(filter, newest.id), words)),
+    make('p', '', link(addressOf(everything), 'Show them all')),
+  );
+}
+
 /** Those that are not closed last longer. */
 export function drawLasting(): void {
   for (const incident of incidents.values()) {
@@ -73,8 +163,6 @@ export function drawLasting(): void {
     if (item) item.textContent = lasted(incident);
   }
 }
-
-const shows = (incident: Incident): boolean => filter.value === '' || filter.value === incident.state;
 
 function stateBadge(incident: Incident): HTMLElement {
   if (incident.state === 'open') return make('span', 'badge bad', 'open');
@@ -140,5 +228,6 @@ function drawIncident(incident: Incident): HTMLElement {
     ),
   );
   item.dataset['incident'] = incident.id;
+  if (incident.id === selected) item.setAttribute('aria-current', 'true');
   return item;
 }

@@ -3,6 +3,7 @@ import type { Incident } from '../../../runtime/messages/types.ts';
 import type { CameraView, Me, SiteView } from '../views.ts';
 import { putCamera, removeCamera, setCameras } from './cameras.ts';
 import { find } from './dom.ts';
+import { takeAddress } from './filters.ts';
 import { loadIncidents, putIncident } from './incidents.ts';
 import { setMe } from './me.ts';
 import { loadMutes } from './mutes.ts';
@@ -50,6 +51,7 @@ async function loadAll(): Promise<void> {
   find('site', HTMLElement).textContent = site.site;
   drawNotices(site);
   setCameras(site.cameras);
+  if (!isPlaced) takeAddress();
   const rest = Promise.all([loadIncidents(false), loadMutes()]);
   await (site.stateStore === null ? rest : rest.catch(() => undefined));
   if (!isPlaced) await showNamed().catch(() => undefined);

@@ -1,12 +1,29 @@
 /** Which categories incidents fall in, out of counts that a store keeps by all kinds at once. Pure. */
 import type { Incident, IncidentState, Severity } from '../../messages/types.ts';
-import {
-  CATEGORY_KINDS,
-  type Categories,
-  type CategoryFilter,
-  type CategoryKind,
-  type CategoryValues,
-} from './types.ts';
+
+export const CATEGORY_KINDS = ['camera', 'rule', 'zone', 'type', 'severity', 'label'] as const;
+export type CategoryKind = (typeof CATEGORY_KINDS)[number];
+
+/** What is kept by category, and can be chosen by. */
+export interface CategoryFilter {
+  site?: string;
+  camera?: string;
+  rule?: string;
+  /** Any of these. */
+  severity?: readonly Severity[];
+  /** Any of these. */
+  state?: readonly IncidentState[];
+}
+
+export interface CategoryValues {
+  /** The most frequent first, at most `MAX_VALUES`. */
+  values: { value: string; total: number; byState: Record<IncidentState, number> }[];
+  /** How many values there are beyond those. */
+  more: number;
+}
+
+/** How many of the incidents that are stored fall in which category. */
+export type Categories = Record<CategoryKind, CategoryValues>;
 
 /** Incidents that are alike in all of this; with a label those that have it, which are counted without it as well. */
 export interface Category {

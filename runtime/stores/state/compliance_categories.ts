@@ -1,9 +1,10 @@
 /** The part of the suite that is about categories of incidents. */
 import { expect, it } from 'vitest';
 import type { Feedback, Incident } from '../../messages/types.ts';
+import { CATEGORY_KINDS, type CategoryFilter, type CategoryKind } from './categories.ts';
 import type { StateUnderTest } from './compliance.ts';
 import { at, sampleEvidence, sampleFeedback, sampleIncident } from './samples.ts';
-import { CATEGORY_KINDS, type CategoryFilter, type CategoryKind, type StateChange } from './types.ts';
+import type { StateChange } from './types.ts';
 
 /** @param made the store of the test that runs. */
 export function categoriesCompliance(made: () => StateUnderTest): void {

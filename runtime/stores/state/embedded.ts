@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { CameraStatus, Coverage, Mute, Timestamp } from '../../messages/types.ts';
 import { fromTimestamp, toTimestamp } from '../../time.ts';
 import { type Database, openReader, openWriter, type Row } from '../sqlite.ts';
-import { categoriesOf } from './categories.ts';
+import { type Categories, type CategoryFilter, categoriesOf } from './categories.ts';
 import { readCategories } from './embedded_categories.ts';
 import { readCoverage } from './embedded_coverage.ts';
 import { countIncidents, readIncident, readIncidents } from './embedded_incidents.ts';
@@ -14,8 +14,6 @@ import { noIncidents } from './incident_page.ts';
 import type {
   ApplyResult,
   CameraLive,
-  Categories,
-  CategoryFilter,
   IncidentCounts,
   IncidentFilter,
   IncidentPage,

@@ -1,7 +1,7 @@
 import { BanksmanError } from '../../errors.ts';
 import type { CameraStatus, Coverage, Mute, Timestamp } from '../../messages/types.ts';
 import { fromTimestamp, toTimestamp } from '../../time.ts';
-import { categoriesOf } from './categories.ts';
+import { type Categories, type CategoryFilter, categoriesOf } from './categories.ts';
 import { away, HEALTHY } from './health.ts';
 import { fillGaps } from './intervals.ts';
 import { RedisConnection } from './redis_connection.ts';
@@ -12,8 +12,6 @@ import { cut, pairsOf, textsOf } from './redis_replies.ts';
 import { REBUILD_LEASE_MS, STATE_VERSION } from './redis_scripts.ts';
 import type {
   CameraLive,
-  Categories,
-  CategoryFilter,
   Changed,
   IncidentCounts,
   IncidentFilter,

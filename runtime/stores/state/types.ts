@@ -17,6 +17,7 @@ import type {
   Severity,
   Timestamp,
 } from '../../messages/types.ts';
+import type { Categories, CategoryFilter } from './categories.ts';
 
 /** One camera as it was last heard of. Which cameras there ought to be is in `cameras.v1`, not here. */
 export interface CameraLive {
@@ -43,14 +44,7 @@ export interface StoredIncident extends Incident {
   held: boolean;
 }
 
-export interface IncidentFilter {
-  site?: string;
-  camera?: string;
-  rule?: string;
-  /** Any of these. */
-  severity?: readonly Severity[];
-  /** Any of these. */
-  state?: readonly IncidentState[];
+export interface IncidentFilter extends CategoryFilter {
   /** Opened at or after. */
   from?: Timestamp;
   /** Opened before. */
@@ -76,22 +70,6 @@ export interface IncidentCounts {
   byState: Record<IncidentState, number>;
   bySeverity: Record<Severity, number>;
 }
-
-export const CATEGORY_KINDS = ['camera', 'rule', 'zone', 'type', 'severity', 'label'] as const;
-export type CategoryKind = (typeof CATEGORY_KINDS)[number];
-
-/** Those that are kept by category; the time of opening is not among them. */
-export type CategoryFilter = Omit<IncidentFilter, 'from' | 'to'>;
-
-export interface CategoryValues {
-  /** The most frequent first, at most `MAX_VALUES`. */
-  values: { value: string; total: number; byState: Record<IncidentState, number> }[];
-  /** How many values there are beyond those. */
-  more: number;
-}
-
-/** How many of the incidents that are stored fall in which category. */
-export type Categories = Record<CategoryKind, CategoryValues>;
 
 export type StateChange =
   /** Of an epoch lower than the stored one: refused. */
