@@ -74,6 +74,33 @@ describe.each(BOARDS)('$title', (board) => {
   });
 });
 
+describe('links to the console', () => {
+  /** Of the cells of a label, or of a figure. */
+  const linksOf = (board: string, title: string, type: string, name: string): unknown => {
+    const found = BOARDS.filter((one) => one.name === board).flatMap((one) => panelsOf(build(one)));
+    const panel = found.find((one) => one.title === title && one.type === type);
+    const override = panel?.fieldConfig?.overrides.find(({ matcher }) => matcher.options === name);
+    return override?.properties.find(({ id }) => id === 'links')?.value;
+  };
+  const listed = (incidents: string): string =>
+    `\${console}/#incidents=${incidents}&camera=\${__data.fields.camera}&rule=\${__data.fields.rule}`;
+
+  it.each(['safety', 'camera'])('lead from an open incident on board %s to those of its camera and rule', (board) => {
+    const link = { title: 'Open incidents of this camera and rule, in the console', url: listed('open') };
+    expect(linksOf(board, 'Open incidents', 'table', 'rule')).toEqual([link]);
+    expect(linksOf(board, 'Open incidents', 'table', 'camera')).toContainEqual(link);
+  });
+
+  it('lead from the number of open incidents to them, and from a week to what was in it', () => {
+    expect(linksOf('safety', 'Open incidents', 'stat', '.*')).toMatchObject([{ url: '${console}/#incidents=open' }]);
+    expect(linksOf('camera', 'Open incidents', 'stat', '.*')).toMatchObject([
+      { url: '${console}/#incidents=open&camera=${camera}' },
+    ]);
+    const week = 'By rule and place: the last 7 days against the 7 before';
+    expect(linksOf('safety', week, 'table', 'rule')).toMatchObject([{ url: listed('all') }]);
+  });
+});
+
 it('no other files lie in boards/', async () => {
   expect((await readdir(join(here, 'boards'))).sort()).toEqual(BOARDS.map(({ name }) => `${name}.json`).sort());
 });

@@ -1,7 +1,7 @@
 /** For engineer and safety team: everything about one camera. */
 import { BAD, GOOD, OKABE_ITO } from './colors.ts';
 import { STATE_WORDS } from './fleet.ts';
-import { type Board, CAMERA_LINKS, oneCamera, rule, severity, site } from './frame.ts';
+import { type Board, OPEN_INCIDENT_LINKS, oneCamera, openInConsole, rule, severity, site } from './frame.ts';
 import { FINE_AT_ZERO, lanes, series, stat, table, WARN_ABOVE } from './panels.ts';
 import { CAMERA, countOrZero, happened, increase, of, perCamera, RULE, rate, SEVERITY, stateRank } from './queries.ts';
 
@@ -62,11 +62,13 @@ export const camera: Board = {
         }),
         stat({
           title: 'Open incidents',
-          description: 'Is somebody in danger in its picture now? Above 0: the table below, then the console.',
+          description:
+            'Is somebody in danger in its picture now? Above 0: the table below, then the console (click the figure).',
           unit: 'short',
           width: 3,
           steps: FINE_AT_ZERO,
           expr: countOrZero(OPENED, of('incidents_open')),
+          link: openInConsole('&camera=${camera}'),
         }),
         stat({
           title: 'Incidents in the time shown',
@@ -91,7 +93,7 @@ export const camera: Board = {
         table({
           title: 'Open incidents',
           description:
-            'What is open, since when? The oldest first. Acknowledge or reject in the console, where the picture is.',
+            'What is open, since when? The oldest first. Click a rule: its open incidents in the console, with pictures. Acknowledge or reject there.',
           unit: 'none',
           width: 12,
           height: 7,
@@ -101,7 +103,7 @@ export const camera: Board = {
             { name: 'lasts', unit: 'dtdurations', expr: `time() - ${OPENED}` },
           ],
           sortBy: 'lasts',
-          links: CAMERA_LINKS,
+          links: OPEN_INCIDENT_LINKS,
           empty: 'No open incident.',
         }),
         lanes({

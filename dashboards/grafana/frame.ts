@@ -19,7 +19,7 @@ import {
   VariableSort,
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import { BAD, WARN } from './colors.ts';
-import { DATASOURCE, type Link } from './panels.ts';
+import { DATASOURCE, type Link, type Target } from './panels.ts';
 import { CAMERA, of } from './queries.ts';
 
 const TAG = 'banksman';
@@ -128,6 +128,32 @@ export const CAMERA_LINKS: readonly Link[] = [
   },
   { label: 'camera', title: 'Its picture in the console', url: '${console}/#camera=${__data.fields.camera}' },
 ];
+
+const listIn = (label: string, incidents: 'open' | 'all', title: string): Link => ({
+  label,
+  title,
+  url: `\${console}/#incidents=${incidents}&camera=\${__data.fields.camera}&rule=\${__data.fields.rule}`,
+});
+const OPEN = 'Open incidents of this camera and rule, in the console';
+
+/** Of a table with camera and rule: from either to what is open there, which metrics cannot name. */
+export const OPEN_INCIDENT_LINKS: readonly Link[] = [
+  listIn('rule', 'open', OPEN),
+  listIn('camera', 'open', OPEN),
+  ...CAMERA_LINKS,
+];
+
+/** Of a table with camera and rule: to what was there, open or not. */
+export const INCIDENT_LINKS: readonly Link[] = [
+  listIn('rule', 'all', 'Incidents of this camera and rule, in the console'),
+  ...CAMERA_LINKS,
+];
+
+/** Of a figure, about all cameras or the one that the board is about. */
+export const openInConsole = (camera = ''): Target => ({
+  title: 'Open incidents, in the console',
+  url: `\${console}/#incidents=open${camera}`,
+});
 
 /** Also of those that end as they begin, as a crossed line. */
 function openings(): AnnotationQueryBuilder {

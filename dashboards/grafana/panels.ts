@@ -137,6 +137,7 @@ export interface StatOptions extends PanelOptions, Query {
   text?: 'name' | 'value and name';
   /** What stands there while there is no figure. Default: nobody says anything. */
   none?: string;
+  link?: Target;
 }
 
 /** One figure, as it is now. */
@@ -150,6 +151,7 @@ export function stat(options: StatOptions): Builder<Panel> {
     .withTarget(instant(options, 0));
   if (options.text === 'name') panel.textMode(BigValueTextMode.Name);
   if (options.text === 'value and name') panel.textMode(BigValueTextMode.ValueAndName);
+  if (options.link) panel.overrideByRegexp('.*', [{ id: 'links', value: [options.link] }]);
   return panel;
 }
 
@@ -240,11 +242,15 @@ export interface Column {
   decimals?: number;
 }
 
-export interface Link {
-  /** Label whose cells lead there. */
-  label: string;
+/** Where a click leads. */
+export interface Target {
   title: string;
   url: string;
+}
+
+export interface Link extends Target {
+  /** Label whose cells lead there. */
+  label: string;
 }
 
 export interface TableOptions extends PanelOptions {

@@ -1,7 +1,17 @@
 /** For the safety team, on a wall: what is open, how it goes, and whether silence means safety. */
 import type { MetricName } from '../../runtime/metrics.ts';
 import { BAD, GOOD, OKABE_ITO, SEVERITY_COLORS, WARN } from './colors.ts';
-import { type Board, CAMERA_LINKS, cameras, rule, severity, site } from './frame.ts';
+import {
+  type Board,
+  CAMERA_LINKS,
+  cameras,
+  INCIDENT_LINKS,
+  OPEN_INCIDENT_LINKS,
+  openInConsole,
+  rule,
+  severity,
+  site,
+} from './frame.ts';
 import { bars, type Column, FINE_AT_ZERO, series, stat, table, WARN_ABOVE } from './panels.ts';
 import { bucketsOf, CAMERA, countOrZero, happened, increase, of, perCamera, RULE, rate, SEVERITY } from './queries.ts';
 
@@ -42,11 +52,12 @@ export const safety: Board = {
         stat({
           title: 'Open incidents',
           description:
-            'Is somebody in danger now? Every incident that is open, or whose camera lost sight of it. Above 0: look at the list below, then at the picture in the console. "no word": nobody judges pictures at all.',
+            'Is somebody in danger now? Every incident that is open, or whose camera lost sight of it. Above 0: look at the list below, then at the picture in the console (click the figure). "no word": nobody judges pictures at all.',
           unit: 'short',
           width: 4,
           steps: FINE_AT_ZERO,
           expr: countOrZero(OPENED, of('incidents_open')),
+          link: openInConsole(),
         }),
         stat({
           title: 'Cameras not watched',
@@ -102,7 +113,7 @@ export const safety: Board = {
         table({
           title: 'Open incidents',
           description:
-            'Which incidents are open, where, since when? The oldest first. Click a camera for all about it or its picture; acknowledge or reject in the console, so that others see that somebody takes care.',
+            'Which incidents are open, where, since when? The oldest first. Click a rule for its open incidents in the console, with pictures; acknowledge or reject there, so that others see that somebody takes care. Click a camera for all about it.',
           unit: 'none',
           width: 24,
           height: 9,
@@ -121,7 +132,7 @@ export const safety: Board = {
             },
           ],
           sortBy: 'lasts',
-          links: CAMERA_LINKS,
+          links: OPEN_INCIDENT_LINKS,
           empty: 'No open incident. Read it with the share of watched cameras.',
         }),
       ],
@@ -273,7 +284,7 @@ export const safety: Board = {
         table({
           title: 'By rule and place: the last 7 days against the 7 before',
           description:
-            'What became more, what less? Incidents and near misses; click a camera for its page. A place with near misses and hardly an incident is where the next may happen. A rule that doubled in a week: look at some of its incidents in the console; if they are false, mend zone or rule, and if they are true, the site.',
+            'What became more, what less? Incidents and near misses; click a camera for its page. A place with near misses and hardly an incident is where the next may happen. A rule that doubled in a week: click it, and look at some of its incidents in the console; if they are false, mend zone or rule, and if they are true, the site.',
           unit: 'none',
           width: 16,
           height: 9,
@@ -285,7 +296,7 @@ export const safety: Board = {
             { name: 'near misses before', unit: 'short', decimals: 0, expr: weekly('near_misses_total', '7d') },
           ],
           sortBy: 'incidents',
-          links: CAMERA_LINKS,
+          links: INCIDENT_LINKS,
           empty: 'No incident and no near miss in two weeks. Read it with the watched share.',
         }),
         series({
