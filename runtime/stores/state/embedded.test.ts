@@ -72,6 +72,8 @@ describe('EmbeddedStateStore', () => {
     db.exec('DROP TABLE categories; PRAGMA user_version = 1');
     db.close();
 
+    const reader = new EmbeddedStateReader(folder);
+    expect((await reader.categories({})).camera.values).toEqual([]);
     const second = new EmbeddedStateStore(folder);
     const open = (total: number) => ({ total, byState: { open: total, unobserved: 0, closed: 0 } });
     expect(await second.categories({})).toMatchObject({
@@ -79,6 +81,8 @@ describe('EmbeddedStateStore', () => {
       zone: { values: [{ value: 'road', ...open(1) }] },
       label: { values: [{ value: 'hold', ...open(1) }] },
     });
+    expect(await reader.categories({})).toEqual(await second.categories({}));
+    await reader.close();
     await second.apply([{ kind: 'incident', incident: sampleIncident({ revision: 2, state: 'closed' }) }]);
     expect((await second.categories({})).label.values).toMatchObject([{ total: 1, byState: { closed: 1 } }]);
     await second.close();

@@ -34,6 +34,9 @@ const labelOut = `
     AND (${ALIKE}) = (SELECT ${alikeIn('incidents')} FROM incidents WHERE id = old.incident);
   DELETE FROM categories WHERE label = old.label AND n <= 0;`;
 
+/** Of the file. */
+const FIRST_VERSION = 2;
+
 export const CATEGORIES_SCHEMA = `
 CREATE TABLE categories (
   site TEXT NOT NULL, camera TEXT NOT NULL, rule TEXT NOT NULL, zone TEXT NOT NULL, type TEXT NOT NULL,
@@ -65,7 +68,10 @@ INSERT INTO categories SELECT ${alikeIn('incidents')}, labels.label, count(*)
   WHERE labels.active = 1 AND labels.label <> '' GROUP BY 1, 2, 3, 4, 5, 6, 7, 8;
 `;
 
+/** Nothing in a file from before, until its writer opens it. */
 export function readCategories(db: Database): Category[] {
+  const version = Number(db.get('PRAGMA user_version')?.['user_version']);
+  if (version < FIRST_VERSION) return [];
   return db.all('SELECT * FROM categories').map((row) => ({
     site: String(row['site']),
     camera: String(row['camera']),

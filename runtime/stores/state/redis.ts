@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { fromTimestamp } from '../../time.ts';
 import { cameraChange, incidentChange, type PartChanges } from './redis_changes.ts';
 import type { Script } from './redis_connection.ts';
+import { readCategories } from './redis_incidents.ts';
 import { CAMERAS, cameraField, INCIDENTS, PARTS, partOfCamera } from './redis_keys.ts';
 import type { RedisOptions } from './redis_options.ts';
 import { RedisStateReader } from './redis_reader.ts';
@@ -10,6 +11,7 @@ import {
   APPLY_CAMERAS,
   APPLY_INCIDENTS,
   BEGIN_REBUILD,
+  COUNT_OLD,
   END_REBUILD,
   FORGET,
   RETAIN_COVERAGE,
@@ -59,6 +61,7 @@ export class RedisStateStore extends RedisStateReader implements StateStore {
   async retain({ before }: RetainOptions): Promise<number> {
     const limit = fromTimestamp(before);
     const removed = await this.#retainIncidents(limit);
+    await this.#countOld();
     await this.#retainOrphans(limit);
     await this.#retainMutes(limit);
     for (const part of CAMERAS) await this.#retainCoverage(part, limit);
@@ -201,6 +204,19 @@ export class RedisStateStore extends RedisStateReader implements StateStore {
       await this.#forget(ids);
       // Whatever became of them: they are not looked at again here.
       await this.redis.call('zrem', this.keys.orphans(), ...ids);
+    }
+  }
+
+  /** Incidents that a banksman wrote which kept no categories. */
+  async #countOld(): Promise<void> {
+    const counted = (await readCategories(this.redis, this.keys)).filter(({ label }) => label === null);
+    const sum = counted.reduce((all, { count }) => all + count, 0);
+    if (sum >= Number(await this.redis.call('zcard', this.keys.opened()))) return;
+    for (let rank = 0; ; rank += PAGE) {
+      const ids = textsOf(await this.redis.call('zrange', this.keys.opened(), rank, rank + PAGE - 1));
+      if (ids.length === 0) return;
+      const keys = ids.map((id) => this.keys.incident(id));
+      await this.redis.run(COUNT_OLD, [...this.keys.incidents(), ...keys], ...ids);
     }
   }
 

@@ -11,7 +11,7 @@ import { freePort } from '../../ports.ts';
 import { RedisStateStore } from './redis.ts';
 import type { RedisOptions } from './redis_options.ts';
 import { redisOptions } from './redis_testing.ts';
-import { at, sampleCoverage, sampleIncident } from './samples.ts';
+import { at, sampleCoverage, sampleFeedback, sampleIncident } from './samples.ts';
 import type { StateChange } from './types.ts';
 
 const LIMIT_MS = 60_000;
@@ -220,6 +220,39 @@ describe('bounds', () => {
     await store.retain({ before: at(10_000) });
     expect((await store.incidents({})).incidents.map(({ id }) => id)).toEqual(['i-3']);
     expect(await server.command('EVAL', "return #redis.call('KEYS', '*incident:*')", '0')).toBe('1');
+  }, 200_000);
+
+  it('counts the categories of incidents that were written before there were any', async () => {
+    const server = await serve();
+    const store = open({ url: server.url });
+    const label = (note: string): StateChange => {
+      return { kind: 'feedback', feedback: sampleFeedback({ action: 'label', note, incident: 'i-1' }) };
+    };
+    await store.apply([
+      { kind: 'incident', incident: sampleIncident({ id: 'i-1', zone: 'a/"b"' }) },
+      { kind: 'incident', incident: sampleIncident({ id: 'i-2', zone: null }) },
+      { kind: 'incident', incident: sampleIncident({ id: 'i-3', zone: null }) },
+      label('forklift'),
+      label('crane'),
+    ]);
+    const expected = await store.categories({});
+    expect(expected.zone.values).toMatchObject([{ value: 'a/"b"', total: 1 }]);
+    await server.command('DEL', '{banksman:yard:i}:categories');
+    for (const id of ['i-1', 'i-2', 'i-3']) {
+      const old = JSON.stringify(['yard', 'gate', 'person-on-road', 'high', 'open']);
+      await server.command('HSET', '{banksman:yard:i}:meta', id, old);
+    }
+    await server.command('HDEL', '{banksman:yard:i}:incident:i-1', 'label:crane');
+    const second = sampleIncident({ id: 'i-2', zone: null, revision: 2 });
+    await store.apply([label('crane'), { kind: 'incident', incident: second }]);
+    expect((await store.categories({})).camera.values).toMatchObject([{ total: 1 }]);
+    await Promise.all([store.retain({ before: at(-1) }), store.retain({ before: at(-1) })]);
+    expect(await store.categories({})).toEqual(expected);
+    const closed = ['i-1', 'i-2', 'i-3'].map((id) => sampleIncident({ id, revision: 3, state: 'closed' }));
+    await store.apply(closed.map((incident) => ({ kind: 'incident' as const, incident })));
+    expect(await store.retain({ before: at(100) })).toBe(3);
+    expect((await store.categories({})).camera.values).toEqual([]);
+    expect(await server.command('EXISTS', '{banksman:yard:i}:categories')).toBe('0');
   }, 200_000);
 
   it('keeps coverage of one camera as one piece an interruption, and tells changes to whoever asks', async () => {

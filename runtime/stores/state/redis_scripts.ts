@@ -5,8 +5,8 @@
  */
 import { script } from './redis_connection.ts';
 
-/** Of the layout of the keys; another is not read. Version 1 counted no categories. */
-export const STATE_VERSION = 2;
+/** Of the layout of the keys; another is not read. */
+export const STATE_VERSION = 1;
 
 /** Of an incident's index entries that consoles have not read yet. A console further behind reads all again. */
 const MAX_CHANGES = 10_000;
@@ -156,8 +156,14 @@ return 1
 
 /** Counts an incident in (1) or out (-1) of its category, and of that with each label that it has. */
 const COUNT = `
+-- One that was never counted, from before there were categories, falls to -1 and goes as well.
 local function count(categories, category, by)
   if redis.call('HINCRBY', categories, category, by) <= 0 then redis.call('HDEL', categories, category) end
+end
+
+-- Written before there were categories.
+local function is_old(meta)
+  return #cjson.decode(meta) == 5
 end
 
 local function with(meta, label)
@@ -223,7 +229,7 @@ for _, c in ipairs(input.changes) do
         end
       elseif not at or at <= tonumber(c.at) then
         local label, own = c.kind == 'label' and string.match(c.field, '^label:(.+)$'), redis.call('HGET', meta, c.id)
-        if label and own then
+        if label and own and not is_old(own) then
           local was = at and string.match(redis.call('HGET', key, c.field), ' 1$') ~= nil or false
           if was ~= (c.value == '1') then count(categories, with(own, label), was and -1 or 1) end
         end
@@ -241,6 +247,25 @@ if not input.rebuild then
   for id in pairs(told) do redis.call('XADD', changes, 'MAXLEN', '~', ${MAX_CHANGES}, '*', 'i', id) end
 end
 return {done, behind}
+`);
+
+/**
+ * KEYS: as `Keys.incidents`, then the incidents. ARGV: their ids.
+ * Counts those that were written before there were categories: what is kept of them for filters ends with the state.
+ */
+export const COUNT_OLD = script(`${COUNT}
+local meta, categories = KEYS[3], KEYS[9]
+for n, id in ipairs(ARGV) do
+  local key = KEYS[9 + n]
+  local old, json = redis.call('HGET', meta, id), redis.call('HGET', key, 'json')
+  if old and json and is_old(old) then
+    local one = cjson.decode(json)
+    local new = string.sub(old, 1, -2) .. ',' .. cjson.encode(one.zone) .. ',' .. cjson.encode(one.type) .. ']'
+    redis.call('HSET', meta, id, new)
+    count_all(categories, new, key, 1)
+  end
+end
+return 1
 `);
 
 /**
