@@ -173,6 +173,19 @@ describe('the page', () => {
     await page.close();
   });
 
+  test('what cannot be read is not taken for what was shown before', LIMIT, async () => {
+    await open('#incidents=closed&camera=gate');
+    await shows('gate-closed');
+    await page.route('**/api/v1/incidents?*', (route) => route.fulfill({ status: 503, body: '{}' }));
+    await page.locator('#filter-camera').selectOption('crane');
+    await page.locator('.empty').getByText('These incidents cannot be read now.').waitFor();
+    expect(await shown()).toEqual([]);
+    await page.unroute('**/api/v1/incidents?*');
+    await page.locator('#filter-clear').click();
+    await until('all of them', async () => (await shown()).length > 5);
+    await page.close();
+  });
+
   test('what happens meanwhile obeys the filters', LIMIT, async () => {
     const alley = { camera: 'alley', rule: 'dwell' };
     await open('#incidents=open&camera=alley&rule=dwell');

@@ -30,6 +30,8 @@ const heard = new Map<string, Incident>();
 let loads = 0;
 let loading = 0;
 let next: string | null = null;
+/** Address of what the list shows; null before it shows anything. */
+let listed: string | null = null;
 /** To which the address led. */
 let selected: string | null = null;
 
@@ -40,15 +42,16 @@ export async function loadIncidents(more: boolean): Promise<void> {
   loading += 1;
   const load = loads;
   if (!more) void loadCounts();
-  const query = queryOf(listFilter());
+  const filter = listFilter();
+  const query = queryOf(filter);
   query.set('limit', String(PAGE));
   if (more && next !== null) query.set('cursor', next);
   let page: IncidentPage;
   try {
     page = await getJson<IncidentPage>(`/api/v1/incidents?${query}`);
   } catch (error) {
-    // Of another choice is what stands there.
-    if (load === loads && !more) note(make('p', '', 'These incidents cannot be read now.'));
+    // What stands there stays, unless it answers another choice.
+    if (load === loads && listed !== addressOf(filter)) note(make('p', '', 'These incidents cannot be read now.'));
     throw error;
   } finally {
     loading -= 1;
@@ -60,6 +63,7 @@ export async function loadIncidents(more: boolean): Promise<void> {
     list.replaceChildren();
   }
   for (const incident of [...page.incidents, ...heard.values()]) draw(incident);
+  listed = addressOf(filter);
   next = page.next;
   moreButton.hidden = next === null;
   await noteEmpty();
@@ -114,10 +118,12 @@ export function forgetFirst(): void {
   for (const item of list.children) item.removeAttribute('aria-current');
 }
 
-function note(...words: HTMLElement[]): void {
+function note(...words: HTMLElement[]): HTMLElement {
+  const place = make('li', 'empty', ...words);
   incidents.clear();
   moreButton.hidden = true;
-  list.replaceChildren(make('li', 'empty', ...words));
+  list.replaceChildren(place);
+  return place;
 }
 
 /** An empty list says of what there is none, and where what was there has gone. */
@@ -134,15 +140,13 @@ async function noteEmpty(): Promise<void> {
     note(make('p', '', `${of} is kept.`));
     return;
   }
-  note(make('p', '', `${of} is ${SHOWN_WORDS[show]}.`));
+  const place = note(make('p', '', `${of} is ${SHOWN_WORDS[show]}.`));
   const everything = { ...filter, show: 'all' as const };
   const query = queryOf(everything);
   query.set('limit', '1');
-  const load = loads;
   const found = await getJson<IncidentPage>(`/api/v1/incidents?${query}`).catch(() => null);
   const newest = found?.incidents[0];
-  const place = list.querySelector('.empty');
-  if (!place || load !== loads || found === null) return;
+  if (found === null || !place.isConnected) return;
   if (!newest) {
     place.append(make('p', '', 'None is kept from before.'));
     return;
