@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Registry } from 'prom-client';
 import { isLoopback } from '../config/formats.ts';
 import { FleetGuard } from '../runtime/access/fleet_guard.ts';
+import { listenAt } from '../runtime/access/listen.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { BanksmanError } from '../runtime/errors.ts';
 import { exposition, type Slice } from '../runtime/exposition.ts';
@@ -40,23 +41,17 @@ export class MetricsServer implements Component {
     return address && typeof address === 'object' ? `http://${this.#options.bind.host}:${address.port}` : undefined;
   }
 
-  /** @throws BanksmanError CONFIG_BIND_REFUSED, CONFIG_SECRET_MISSING, PORT_TAKEN. */
+  /** @throws BanksmanError CONFIG_BIND_REFUSED, CONFIG_SECRET_MISSING, CONFIG_INVALID_VALUE, PORT_TAKEN. */
   async start(): Promise<void> {
     const { bind, open, fleetToken, clock } = this.#options;
-    const where = `metrics.bind ${bind.host}:${bind.port}`;
     if (!isLoopback(bind.host) && !open) {
-      if (!fleetToken) throw new BanksmanError('CONFIG_BIND_REFUSED', { where });
+      if (!fleetToken)
+        throw new BanksmanError('CONFIG_BIND_REFUSED', { where: `metrics.bind ${bind.host}:${bind.port}` });
       this.#guard = new FleetGuard(fleetToken, clock);
       await this.#guard.start();
     }
     const server = createServer((request, response) => void this.#answer(request, response));
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (cause: NodeJS.ErrnoException) => {
-        const taken = cause.code === 'EADDRINUSE';
-        reject(new BanksmanError(taken ? 'PORT_TAKEN' : 'INTERNAL', { where, cause }));
-      });
-      server.listen(bind.port, bind.host, resolve);
-    });
+    await listenAt(server, bind, 'metrics.bind');
     server.maxConnections = MAX_CONNECTIONS;
     this.#server = server;
   }
