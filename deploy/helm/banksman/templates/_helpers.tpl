@@ -35,6 +35,7 @@ app.kubernetes.io/component: {{ . }}
 {{- $own := dict "data_dir" "/data" "metrics" $metrics "console" (dict "bind" "0.0.0.0:8080" "accounts" $accounts) }}
 {{- if .Values.fleetToken.secret }}
 {{- $_ := set $own "fleet" (dict "token" "${BANKSMAN_FLEET_TOKEN}") }}
+{{- $_ := set $own "media" (dict "bind" "0.0.0.0:9465") }}
 {{- end }}
 {{- mergeOverwrite (deepCopy .Values.site) $own | toYaml }}
 {{- end }}
@@ -59,6 +60,13 @@ envFrom:
 env:
   - name: BANKSMAN_FLEET_TOKEN
     valueFrom: { secretKeyRef: { name: {{ .secret }}, key: {{ .key }} } }
+  {{- if eq $.role "ingest" }}
+  - name: POD_NAME
+    valueFrom: { fieldRef: { fieldPath: metadata.name } }
+  # Each pod's own: live video is asked of the agent that runs the camera.
+  - name: BANKSMAN_MEDIA_ADVERTISE
+    value: http://$(POD_NAME).{{ include "banksman.name" $.root }}-ingest.{{ $.root.Release.Namespace }}.svc:9465
+  {{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -87,6 +95,9 @@ env:
 {{- define "banksman.probes" -}}
 ports:
   - { name: metrics, containerPort: 9464 }
+  {{- if and (eq .role "ingest") .root.Values.fleetToken.secret }}
+  - { name: media, containerPort: 9465 }
+  {{- end }}
 startupProbe:
   httpGet: { path: /healthz, port: metrics }
   periodSeconds: 2
