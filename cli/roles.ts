@@ -27,14 +27,16 @@ export async function role(name: RoleCommandName, configPath: string, only?: str
 
 async function ingest(context: RoleContext): Promise<Role> {
   const { IngestAgent } = await import('../ingest/agent.ts');
+  const { ownMedia } = await import('./own_media.ts');
   const { bus, busAddress, site, log, metrics, clock, dataDir } = context;
   // Process ids come again, in containers the same one each time.
   const agentId = `${hostname()}-${randomBytes(3).toString('hex')}`;
   // Over Kafka there may be agents on other machines.
   const alone = context.supervised && busAddress.type === 'local';
   const sampleRatio = context.active.config.tracing?.sample_ratio ?? null;
-  const own = { agentId, alone, sampleRatio };
-  return { components: [new IngestAgent({ bus, busAddress, site, log, metrics, clock, dataDir, ...own })] };
+  const media = ownMedia(context);
+  const own = { agentId, alone, sampleRatio, media };
+  return { components: [media, new IngestAgent({ bus, busAddress, site, log, metrics, clock, dataDir, ...own })] };
 }
 
 async function processors(context: RoleContext, names?: string[]): Promise<Role> {

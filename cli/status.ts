@@ -34,7 +34,7 @@ export async function status(options: { config: string; json?: boolean }): Promi
   const evidence = waiting(spool.state());
   spool.close();
   // What nobody refreshes and nobody will: it does not connect, it is not running.
-  if (!running) for (const camera of cameras) Object.assign(camera, { state: 'stopped', watched: false });
+  if (!running) for (const camera of cameras) Object.assign(camera, { state: 'stopped', watched: false, media: null });
   if (options.json) {
     const report = { site: config.site, running, now: toTimestamp(now), configHash, evidence, cameras };
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);

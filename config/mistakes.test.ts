@@ -423,6 +423,13 @@ const CASES: Case[] = [
   ],
   ['console open to the world', top('console: { bind: «0.0.0.0:8080 }'), 'CONFIG_BIND_REFUSED', /beyond this machine/],
   ['media open to the world', top('media: { bind: «10.0.0.1:0 }'), 'CONFIG_BIND_REFUSED', /needs a fleet token/],
+  [
+    'media advertised with a login',
+    top('media: { advertise: «"http://me:secret@10.0.0.1" }'),
+    'CONFIG_SECRET_IN_FILE',
+    /holds a user or password/,
+  ],
+  ['media advertised by no URL', top('media: { advertise: «10.0.0.1:9465 }'), 'CONFIG_INVALID_VALUE', /http:\/\//],
   ['metrics open to the world', top('metrics: { bind: «0.0.0.0:9464 }'), 'CONFIG_BIND_REFUSED', /needs a fleet token/],
   [
     'metrics open to the world, and said not to be open',

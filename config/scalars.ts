@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { ErrorCode } from '../runtime/errors.ts';
 import type { SecretRef } from '../runtime/messages/types.ts';
 import { listedBind, listedBytes, listedDays, listedTime } from './formats.ts';
+import { isHttpUrl, urlHoldsSecret } from './urls.ts';
 
 /** What must start anew before an edited option holds; options without it hold at once. */
 export type Restart = 'camera' | 'ingest' | 'process' | 'sink' | 'console' | 'up';
@@ -29,6 +30,19 @@ export function named<T extends z.ZodType>(value: T) {
 }
 
 export const text = z.string().min(1);
+/** An address without a secret in it. @param instead what to use for one. */
+export const httpUrl = (instead: string) =>
+  z
+    .string()
+    .refine(
+      (value) => !urlHoldsSecret(value),
+      refusal(
+        'holds a user or password in the URL',
+        'CONFIG_SECRET_IN_FILE',
+        `Take it out of the URL and use ${instead}.`,
+      ),
+    )
+    .refine((value) => urlHoldsSecret(value) || isHttpUrl(value), refusal('must be an http:// or https:// address'));
 export const seconds = z.number().min(0).max(86_400);
 export const fps = z.number().min(0.05).max(60);
 export const unit = z.number().min(0).max(1);

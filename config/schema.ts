@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { isAddressRange } from './formats.ts';
-import { bind, name, named, refusal, restarts, seconds, secret, text, unit } from './scalars.ts';
+import { bind, httpUrl, name, named, refusal, restarts, seconds, secret, text, unit } from './scalars.ts';
 import { alertsSchema } from './schema_alerts.ts';
 import { busSchema } from './schema_bus.ts';
 import { cameraSchema, defaultsSchema } from './schema_camera.ts';
@@ -117,13 +117,11 @@ export const siteSchema = z
     media: z
       .strictObject({
         bind: bind
-          .describe(
-            'Address of clips and live video; beyond this machine only with `fleet.token`. Port 0: any free one.',
-          )
+          .describe('Address of live video; beyond this machine only with `fleet.token`. Port 0: any free one.')
           .prefault('127.0.0.1:0'),
-        advertise: text
+        advertise: httpUrl('fleet.token')
           .nullable()
-          .describe('URL under which others reach it. Default: the address it got.')
+          .describe('URL under which others reach it. Default: where it listens; of all addresses by the host name.')
           .default(null),
       })
       .prefault({})

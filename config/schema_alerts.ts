@@ -1,24 +1,10 @@
 /** Options of messages to people: who gets them, over what, which ones and when. */
 import { z } from 'zod';
-import { name, refusal, restarts, seconds, secret, text, user } from './scalars.ts';
+import { httpUrl, name, refusal, restarts, seconds, secret, text, user } from './scalars.ts';
 import { severity } from './schema_rules.ts';
 import { HEALTH_WAIT_S } from './site_alerts.ts';
 import { templateFault } from './template.ts';
 import { isHttpUrl, urlHoldsSecret } from './urls.ts';
-
-/** An address without a secret in it. */
-const httpUrl = (instead: string) =>
-  z
-    .string()
-    .refine(
-      (value) => !urlHoldsSecret(value),
-      refusal(
-        'holds a user or password in the URL',
-        'CONFIG_SECRET_IN_FILE',
-        `Take it out of the URL and use ${instead}.`,
-      ),
-    )
-    .refine((value) => urlHoldsSecret(value) || isHttpUrl(value), refusal('must be an http:// or https:// address'));
 
 /** Which transitions of which incidents. */
 const filters = {

@@ -11,17 +11,18 @@ import type { Logger } from '../runtime/log.ts';
 import { sendDeadLetter } from '../runtime/messages/dead_letters.ts';
 import { parseMessage } from '../runtime/messages/schemas.ts';
 import { cameraKey, TOPICS } from '../runtime/messages/topics.ts';
-import type { AgentRecord, CameraRecord, Coverage } from '../runtime/messages/types.ts';
+import type { AgentRecord, CameraRecord } from '../runtime/messages/types.ts';
 import type { Metrics } from '../runtime/metrics.ts';
-import { fromTimestamp } from '../runtime/time.ts';
 import type { CameraCommand } from './camera_process.ts';
 import { CameraRunner } from './camera_runner.ts';
 import { HEARTBEAT_LIMIT_MS } from './ipc.ts';
 import { Lockout } from './lockout.ts';
+import type { MediaServer } from './media/server.ts';
 import { Coordinator } from './owners/coordinator.ts';
 import { Membership } from './owners/membership.ts';
 import { Reporter } from './reporter.ts';
 import { Starts } from './starts.ts';
+import { WatchedTimes } from './watched.ts';
 
 export interface IngestAgentOptions {
   bus: Bus;
@@ -48,6 +49,8 @@ export interface IngestAgentOptions {
   preflightTimeoutMs?: number;
   /** A camera process that says nothing for longer is ended. Default HEARTBEAT_LIMIT_MS. */
   heartbeatLimitMs?: number;
+  /** Serves live video of its cameras; started before it. Default null: nobody does. */
+  media?: MediaServer | null;
   /** Of traces: the share that is sampled. Default null: there are none. */
   sampleRatio?: number | null;
   /** How long it waits at its end until others have its cameras. Default 5000. */
@@ -94,8 +97,7 @@ export class IngestAgent implements Component {
   readonly #cameras = new Map<string, Camera>();
   /** Of every configured camera the newest record that can be read, by key. */
   readonly #records = new Map<string, CameraRecord>();
-  /** Newest watched capture time, epoch ms, by camera. */
-  readonly #watchedTo = new Map<string, number>();
+  readonly #watched = new WatchedTimes();
   readonly #lockout: Lockout;
   readonly #starts = new Starts(STARTS_PER_CORE * availableParallelism());
   readonly #stopped = new AbortController();
@@ -150,7 +152,7 @@ export class IngestAgent implements Component {
     ];
     await membership.start(() => coordinator.look());
     for (const [key] of owners.entries()) this.#noteChange(key);
-    void this.#followCoverage();
+    void this.#watched.follow(this.#options, (camera) => this.#cameras.has(camera), this.#stopped.signal);
     void this.#tickUntilStopped(clock);
     await coordinator.start();
   }
@@ -293,9 +295,11 @@ export class IngestAgent implements Component {
   #begin(record: CameraRecord, epoch: number, configuredAt: number, producer: Producer, delayMs: number): void {
     const { site, agentId, clock, metrics, log, busAddress, random = Math.random } = this.#options;
     const { camera } = record;
-    const reporter = new Reporter({ site, camera, epoch, agent: agentId, producer, clock, metrics, log });
+    const media = this.#options.media?.open(record, epoch) ?? null;
+    const own = { site, camera, epoch, agent: agentId, media: media?.url ?? null };
+    const reporter = new Reporter({ ...own, producer, clock, metrics, log });
     const runner = new CameraRunner({
-      ...{ record, epoch, agent: agentId, busAddress, reporter, clock, metrics, log, random },
+      ...{ record, epoch, agent: agentId, busAddress, reporter, media, clock, metrics, log, random },
       command: this.#command(),
       lockout: this.#lockout,
       starts: this.#starts,
@@ -310,7 +314,7 @@ export class IngestAgent implements Component {
   /** It is another's, or nobody's: of another's camera nothing is said any more. */
   async #end(name: string, { runner, reporter }: Camera): Promise<void> {
     this.#cameras.delete(name);
-    this.#watchedTo.delete(name);
+    this.#watched.forget(name);
     await runner.stop();
     const isConfigured = this.#running?.cameras.get(cameraKey(this.#options.site, name)) !== undefined;
     if (isConfigured) reporter.release();
@@ -345,9 +349,7 @@ export class IngestAgent implements Component {
       }
       const now = clock.now();
       for (const [name, { runner, reporter }] of this.#cameras) {
-        const to = this.#watchedTo.get(name) ?? Number.NEGATIVE_INFINITY;
-        // Time to come is of a clock that was set back since.
-        reporter.setWatched(Math.abs(now - to) < runner.record.detect_within_s * 1_000);
+        reporter.setWatched(this.#watched.isWatched(name, runner.record.detect_within_s * 1_000, now));
         runner.tick();
       }
       await clock.sleep(TICK_MS, signal);
@@ -377,30 +379,5 @@ export class IngestAgent implements Component {
       if (lasting.has(name) && who.length > 0) reporter.warn('CAMERA_OWNED_TWICE', `${who.join(', ')} runs it as well`);
       else reporter.warn(null, null);
     }
-  }
-
-  /** A camera is watched while the newest watched interval is younger than what its rules promise. */
-  async #followCoverage(): Promise<void> {
-    const { bus, site, log } = this.#options;
-    try {
-      for await (const message of bus.tail(TOPICS.coverage.name, 'latest', { signal: this.#stopped.signal })) {
-        const coverage = read(message);
-        if (!coverage) continue;
-        const { site: from, camera, to, watched } = coverage;
-        if (from !== site || !watched || !this.#cameras.has(camera)) continue;
-        this.#watchedTo.set(camera, fromTimestamp(to));
-      }
-    } catch (error) {
-      if (!this.#stopped.signal.aborted) log.error({ err: error }, 'cannot follow coverage');
-    }
-  }
-}
-
-/** Undefined for what no reader believes; whoever stores coverage puts it aside and counts it. */
-function read(message: Message): Coverage | undefined {
-  try {
-    return parseMessage('coverage.v1', message);
-  } catch {
-    return undefined;
   }
 }

@@ -2,6 +2,7 @@
  * The process of one camera for one RTSP session; forked by the ingest agent, see `ipc.ts`. Lean: what
  * it loads is paid for by every camera.
  */
+import { Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { openBus } from '../runtime/bus/open.ts';
 import type { Bus } from '../runtime/bus/types.ts';
@@ -18,8 +19,10 @@ import {
   type CameraToAgent,
   type ConfigureMessage,
   HEARTBEAT_MS,
+  LIVE_FD,
   type MetricSample,
 } from './ipc.ts';
+import { LiveFeed } from './media/feed.ts';
 import { FramePublisher } from './publish.ts';
 import { H264Decoder } from './rtsp/decoder.ts';
 import { RtspSource } from './rtsp/source.ts';
@@ -31,6 +34,10 @@ const STOP_LIMIT_MS = 2_000;
 
 const log = createLogger('camera');
 const counters = new Counters();
+const live = new LiveFeed(counters, () =>
+  // The agent that is gone is noticed elsewhere.
+  new Socket({ fd: LIVE_FD, readable: false }).on('error', () => undefined),
+);
 let session: CameraSession | undefined;
 let bus: Bus | undefined;
 let ending = false;
@@ -79,6 +86,7 @@ async function begin(message: ConfigureMessage): Promise<void> {
     decoder: new H264Decoder({ lumaWidth: LUMA_WIDTH, lumaHeight: LUMA_HEIGHT }),
     publisher,
     counters,
+    live,
     tracer: sampleRatio === null ? noTracer : new CarryingTracer(systemClock, sampleRatio),
     onEnd: (reason, detail) => void leave(0, { reason, detail }),
     onState: () => sayStatus(),
@@ -186,6 +194,7 @@ function report(): void {
 process.on('message', (message: AgentToCamera) => {
   if (message.type === 'stop') void leave(0);
   else if (message.type === 'decode_error') session?.distrust();
+  else if (message.type === 'live') live.watch(message.on);
   else if (session) session.configure(message.camera);
   else {
     begin(message).catch((error: unknown) => {

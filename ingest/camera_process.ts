@@ -1,8 +1,16 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 import type { Clock } from '../runtime/clock.ts';
 import type { ErrorCode } from '../runtime/errors.ts';
-import type { AgentToCamera, CameraToAgent, ConfigureMessage, EndedMessage, Progress } from './ipc.ts';
+import {
+  type AgentToCamera,
+  type CameraToAgent,
+  type ConfigureMessage,
+  type EndedMessage,
+  LIVE_FD,
+  type Progress,
+} from './ipc.ts';
 
 export interface CameraCommand {
   /** Module that is forked. */
@@ -60,7 +68,8 @@ export class CameraProcess {
       execArgv: [...(command.execArgv ?? [])],
       env: { ...process.env, ...DECODER_LOG, ...command.env },
       // Standard output belongs to the command that the user called.
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      // The last is LIVE_FD.
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
       serialization: 'json',
     });
     this.#readErrors();
@@ -79,6 +88,17 @@ export class CameraProcess {
 
   get played(): boolean {
     return this.progress !== null || this.#ended?.played === true;
+  }
+
+  /** What it sends while it is watched, see `media/wire.ts`. */
+  get live(): Readable {
+    const pipe = this.#child.stdio[LIVE_FD];
+    // There is none where the process could not be started.
+    return pipe instanceof Readable ? pipe : Readable.from([]);
+  }
+
+  watch(on: boolean): void {
+    this.#send({ type: 'live', on });
   }
 
   configure(message: ConfigureMessage): void {

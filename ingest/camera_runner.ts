@@ -7,6 +7,7 @@ import { METRICS, type Metrics } from '../runtime/metrics.ts';
 import { type CameraCommand, CameraProcess, type Outcome } from './camera_process.ts';
 import type { CameraToAgent, ConfigureMessage, Credentials, MetricSample, SessionPlan } from './ipc.ts';
 import type { Lockout } from './lockout.ts';
+import type { CameraMedia } from './media/camera_media.ts';
 import { CpuCost } from './owners/cost.ts';
 import { RestartBudget, reconnectDelayMs } from './reconnect.ts';
 import type { Reporter } from './reporter.ts';
@@ -21,6 +22,8 @@ export interface RunnerOptions {
   busAddress: BusAddress;
   command: CameraCommand;
   reporter: Reporter;
+  /** Null: nobody can watch it live. */
+  media: CameraMedia | null;
   lockout: Lockout;
   /** Shared by all cameras of the agent. */
   starts: Starts;
@@ -102,6 +105,7 @@ export class CameraRunner {
   update(record: CameraRecord): void {
     const before = this.#record;
     this.#record = record;
+    this.#options.media?.configure(record);
     if (sessionOf(before) === sessionOf(record)) {
       if (this.#session) this.#process?.configure(this.#configureMessage(this.#session));
       if (this.#isSpent) this.retry();
@@ -132,6 +136,7 @@ export class CameraRunner {
     this.#stopping = true;
     this.#restart();
     await this.#running;
+    this.#options.media?.close();
     this.#options.reporter.set('stopped', null, null);
   }
 
@@ -182,7 +187,7 @@ export class CameraRunner {
   }
 
   async #play(session: Session): Promise<void> {
-    const { clock, command, metrics, reporter, lockout } = this.#options;
+    const { clock, command, metrics, reporter, lockout, media } = this.#options;
     const { camera, url } = this.#record;
     reporter.set('connecting', null, null);
     const started = await this.#options.starts.begin(this.#interrupt.signal);
@@ -198,7 +203,9 @@ export class CameraRunner {
     this.#process = process;
     this.#cost.begin(clock.monotonic());
     process.configure(this.#configureMessage(session));
+    media?.attach(process);
     const outcome = await process.outcome;
+    media?.detach();
     started();
     this.#process = null;
     metrics.remove('camera_rss_bytes', { camera });

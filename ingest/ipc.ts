@@ -16,10 +16,18 @@ import type { Labels, MetricName } from '../runtime/metrics.ts';
  * - `stop`: publish what is due, leave the session, exit 0 within 3 s, without `ended`.
  * - `decode_error`: the decoder wrote an error. It conceals what it cannot decode with what was there
  *   before and says so nowhere but in GStreamer's log, which goes to standard error: the agent reads it.
+ * - `live`: whether somebody watches the camera's live video, which goes through the pipe LIVE_FD (`media/wire.ts`).
  * - The channel closing means that the agent is gone: exit within 2 s.
  * - A process that says nothing (no `heartbeat`) for 10 s is killed.
  */
-export type AgentToCamera = ConfigureMessage | { type: 'stop' } | { type: 'decode_error' };
+export type AgentToCamera =
+  | ConfigureMessage
+  | { type: 'stop' }
+  | { type: 'decode_error' }
+  | { type: 'live'; on: boolean };
+
+/** File descriptor of a camera process: behind it is the agent. Nothing but live video goes through it. */
+export const LIVE_FD = 4;
 
 export interface ConfigureMessage {
   type: 'configure';

@@ -13,6 +13,8 @@ export interface ReporterOptions {
   camera: string;
   epoch: number;
   agent: string;
+  /** Of the camera's media; null: there is none. Default null. */
+  media?: string | null;
   producer: Producer;
   clock: Clock;
   metrics: Metrics;
@@ -151,7 +153,7 @@ export class Reporter {
   }
 
   async #publishStatus(): Promise<void> {
-    const { site, camera, epoch, agent, clock } = this.#options;
+    const { site, camera, epoch, agent, media = null, clock } = this.#options;
     this.#changed = false;
     this.#factsChanged = false;
     this.#publishedAt = clock.monotonic();
@@ -165,7 +167,8 @@ export class Reporter {
       updatedAt: toTimestamp(clock.now()),
       watched: this.#watched,
       ...this.#facts,
-      media: null,
+      // Of a camera that stopped there is none, whoever reads the record afterwards.
+      media: media === null || this.#state === 'stopped' ? null : { url: media },
     };
     const sending = this.#send(TOPICS.status.name, status).then((sent) => {
       if (!sent) this.#changed = true;

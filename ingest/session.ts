@@ -9,6 +9,7 @@ import { PictureEncoder, type PictureFormat } from './encode.ts';
 import { MotionGate } from './gate/gate.ts';
 import { PictureHealth } from './gate/health.ts';
 import { nextRunId } from './ipc.ts';
+import type { UnitTime } from './media/feed.ts';
 import { Observer, observationIntervalMs } from './observe.ts';
 import type { FramePublisher } from './publish.ts';
 import { findSps } from './rtsp/h264.ts';
@@ -44,6 +45,8 @@ export interface SessionDeps {
   counters: Counters;
   /** Default: none. */
   tracer?: Tracer;
+  /** Is shown every access unit. Default: nobody. */
+  live?: { unit(unit: AccessUnit, time: UnitTime): void };
   /** The session is over; called once. */
   onEnd: (reason: ErrorCode, detail: string) => void;
   onState: () => void;
@@ -215,6 +218,7 @@ export class CameraSession {
 
     const { timeMs, estimated, step } = this.#captureClock.at(unit.ptsMs, arrivalMs);
     if (step) this.#newRun();
+    this.#deps.live?.unit(unit, { timeMs, estimated, runId: this.#runId });
     if (this.#observer.toMs === null) this.#passed('blind', 'STREAM_UNDECODABLE', timeMs);
     if (unit.damaged) {
       // Decoding goes on at the next key picture; what comes before would show what never was.

@@ -190,6 +190,28 @@ export const ERRORS = Object.freeze({
     'Set it by NTP: incidents of its cameras carry the wrong time until then.',
   ),
 
+  // media
+  MEDIA_MASKED: spec(
+    false,
+    'live video of a camera with privacy masks is not given out: it would show what is under them',
+    'Use the pictures of the console, which have the masks burnt in; or remove privacy_masks where nothing is private.',
+  ),
+  MEDIA_NOT_HERE: spec(
+    true,
+    'this agent does not run a camera of that name',
+    'banksman status --json says under media where the camera is; after a change of agent it is there within seconds.',
+  ),
+  MEDIA_TOO_MANY_VIEWERS: spec(
+    true,
+    'as many viewers as there may be watch this camera',
+    'Close one of them, or try again later.',
+  ),
+  MEDIA_FOREIGN_PAGE: spec(
+    false,
+    'without a token media is for programs and pages of this machine alone',
+    'Ask by 127.0.0.1 or localhost; from elsewhere bind beyond this machine with fleet.token.',
+  ),
+
   // models
   MODEL_UNKNOWN: spec(false, 'no manifest of that name', 'banksman models list shows the names.'),
   MODEL_MANIFEST_INVALID: spec(false, 'the model manifest is not valid', 'Mend the field named.'),

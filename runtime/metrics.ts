@@ -64,6 +64,12 @@ export const METRICS = Object.freeze({
     'reason',
     'purpose',
   ),
+  live_viewers: gauge('Viewers of live video.', 'camera'),
+  live_units_shed_total: counter(
+    'Access units that a viewer of live video did not get, by who was too slow: viewer_slow or agent_slow.',
+    'camera',
+    'reason',
+  ),
   gate_open_seconds_total: counter('Seconds in which the motion gate was open.', 'camera'),
 
   cameras_unowned: gauge('Cameras that no living ingest agent has.'),

@@ -183,5 +183,6 @@ function currentStatus(camera: string, status: CameraStatus | null, nowMs: numbe
     detail: status.state === 'stopped' ? status.detail : 'nothing was heard of this camera’s ingest agent',
     since: status.updatedAt,
     fps: silent.fps,
+    media: null,
   };
 }

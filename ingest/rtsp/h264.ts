@@ -80,6 +80,30 @@ export function findSps(unit: Buffer): Sps | null {
   return null;
 }
 
+export interface ParameterSets {
+  sps: Buffer;
+  width: number;
+  height: number;
+  /** Sequence and picture parameter sets in the order in which they came, each once, as views. */
+  nals: Buffer[];
+}
+
+/** What a decoder must know of the pictures of an access unit; null when the unit does not say it. */
+export function findParameterSets(unit: Buffer): ParameterSets | null {
+  const nals: Buffer[] = [];
+  let found: Omit<ParameterSets, 'nals'> | null = null;
+  for (const nal of nalUnits(unit)) {
+    const type = nalType(nal);
+    // A camera's own stand beside those that a parser puts in.
+    const isNew = (type === NAL.sps || type === NAL.pps) && !nals.some((known) => known.equals(nal));
+    if (isNew) nals.push(nal);
+    if (type !== NAL.sps || found !== null) continue;
+    const sps = parseSps(nal);
+    if (sps) found = { sps: nal, width: sps.width, height: sps.height };
+  }
+  return found && { ...found, nals };
+}
+
 /** @param nal with its header byte. @returns null when it is cut short or makes no sense. */
 export function parseSps(nal: Uint8Array): Sps | null {
   if (nalType(nal) !== NAL.sps || nal.length < 4) return null;

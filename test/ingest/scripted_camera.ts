@@ -20,7 +20,7 @@ process.on('message', (message: AgentToCamera) => {
     if (!first?.camera.camera.startsWith('deaf')) process.exit(0);
     return;
   }
-  if (message.type === 'decode_error') return;
+  if (message.type !== 'configure') return;
   if (first === null) begin(message);
   sayStatus(message);
 });
