@@ -1,5 +1,6 @@
 /** Live video of cameras that send it, through agents and camera processes as they are. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -14,6 +15,7 @@ import { cameraKey } from '../../runtime/messages/topics.ts';
 import type { CameraRecord } from '../../runtime/messages/types.ts';
 import { PrometheusMetrics } from '../../runtime/prometheus.ts';
 import { type RtspServer, startRtspServer } from '../../simulator/rtsp/server.ts';
+import { Browser } from '../../test/browser.ts';
 import { statusOf } from '../../test/fleet/camera_status.ts';
 import { cameraRecord } from '../../test/ingest/camera_record.ts';
 import { until as untilWithin } from '../../test/wait.ts';
@@ -192,6 +194,38 @@ describe('live video', () => {
     await until('the end', () => again.closed);
     expect(again.closed).toEqual([4404, 'MEDIA_NOT_HERE']);
     expect((await fetch(url)).status).toBe(404);
+  });
+
+  it('is shown by a page as the README has it', async () => {
+    await put('gate');
+    await startAgent('a', true);
+    const url = await mediaOf('gate');
+    const script = /```js\n(.*?)```/s.exec(readFileSync(join(import.meta.dirname, 'README.md'), 'utf8'))?.[1] ?? '';
+    expect(script).toContain('VideoDecoder');
+    const given = `const url = '${url}'; const seen = []; const show = (frame) => {
+      seen.push([frame.displayWidth, frame.displayHeight, frame.timestamp]); frame.close(); };`;
+    const html = `<script>const seenSoFar = () => seen; ${given} ${script}</script>`;
+    // WebCodecs are for pages of this machine, or with HTTPS.
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/html' }).end(html);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const browser = await Browser.start();
+    try {
+      const address = server.address();
+      const port = address && typeof address === 'object' ? address.port : 0;
+      const { page } = await browser.open(`http://127.0.0.1:${port}/`);
+      const pictures = await until('pictures', async () => {
+        const seen: [number, number, number][] = JSON.parse(await page.evaluate('JSON.stringify(seenSoFar())'));
+        return seen.length > 10 && seen;
+      });
+      expect(pictures[0]?.slice(0, 2)).toEqual([320, 180]);
+      expect(Math.abs((pictures[0]?.[2] ?? 0) / 1_000 - Date.now())).toBeLessThan(120_000);
+    } finally {
+      await browser.close();
+      server.close();
+      server.closeAllConnections();
+    }
   });
 
   it('of two agents each serves its own; who leaves says so to its viewers', async () => {

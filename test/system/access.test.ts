@@ -1,4 +1,4 @@
-/** The whole, open to the network: accounts before the console, a fleet token before the metrics. */
+/** The whole, open to the network: accounts before the console, a fleet token before metrics and media. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +21,7 @@ test.skipIf(!HAS_TEST_DATA)(
         fleet: { token: '${ACCESS_TEST_FLEET}' },
         console: { bind: '0.0.0.0:0', accounts: { file: 'tokens.yaml' } },
         metrics: { bind: '0.0.0.0:0' },
+        media: { bind: '0.0.0.0:0' },
       },
       { ACCESS_TEST_FLEET: FLEET },
       async (dir) => {
@@ -38,6 +39,16 @@ test.skipIf(!HAS_TEST_DATA)(
 
     expect(await up.metrics()).toContain('send the fleet token');
     expect(await up.metrics(FLEET)).toContain('banksman_cameras_expected 1');
+
+    const media = await until('the address of its media', async () => {
+      const { stdout } = await banksman(['status', '-c', up.configPath, '--json']);
+      const { cameras }: { cameras: { media: { url: string } | null }[] } = JSON.parse(stdout);
+      return cameras[0]?.media?.url;
+    });
+    expect(media).toMatch(/^http:\/\/[^/]+\/v1\/cameras\/gate$/);
+    const here = `http://127.0.0.1:${new URL(media).port}/v1/cameras/gate`;
+    expect((await fetch(here)).status).toBe(401);
+    expect((await fetch(here, { headers: { authorization: `Bearer ${FLEET}` } })).status).toBe(200);
 
     const mute = {
       rule: 'anybody',
