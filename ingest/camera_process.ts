@@ -92,8 +92,8 @@ export class CameraProcess {
 
   /** What it sends while it is watched, see `media/wire.ts`. */
   get live(): Readable {
-    const pipe = this.#child.stdio[LIVE_FD];
-    // There is none where the process could not be started.
+    // There is none where the process could not be started, nor any other.
+    const pipe = this.#child.stdio?.[LIVE_FD];
     return pipe instanceof Readable ? pipe : Readable.from([]);
   }
 

@@ -161,6 +161,12 @@ describe('live video', () => {
     const first = await until('its first unit', () => viewer.seen[from]);
     expect(first).toMatchObject({ unit: { key: true, discontinuity: true } });
     expect(viewer.isOpen).toBe(true);
+
+    await end('a');
+    await until('it to be told that there is none', async () => {
+      const ended = await statusOf(bus, 'gate');
+      return ended?.state === 'stopped' && ended.media === null;
+    });
   });
 
   it('stays what it is when a camera process dies, and ends with masks or with the camera', async () => {
