@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeClock, systemClock } from '../../runtime/clock.ts';
@@ -289,6 +290,29 @@ describe('what is refused', () => {
     viewers.push(wrong);
     await until('an answer', () => wrong.refused);
     expect(wrong.refused?.[0]).toBe(400);
+  });
+
+  it('who is refused and does not hang up: it holds nothing, nor the end', async () => {
+    const server = await start();
+    const { hostname, port } = new URL(server.address);
+    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+    const head = [
+      'GET /v1/cameras/nowhere/live HTTP/1.1',
+      `Host: ${hostname}:${port}`,
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    ];
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      answer += text;
+    });
+    socket.write(`${head.join('\r\n')}\r\n\r\n`);
+    await until('an answer', () => answer.includes('MEDIA_NOT_HERE'));
+    expect(answer).toMatch(/^HTTP\/1\.1 404 /);
+    await server.stop();
+    socket.destroy();
   });
 
   it('a viewer that talks, and one that is none', async () => {

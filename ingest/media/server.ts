@@ -138,7 +138,7 @@ export class MediaServer implements Component {
     // What refuses speaks HTTP, and ends the connection.
     response.shouldKeepAlive = false;
     response.assignSocket(request.socket);
-    response.on('finish', () => socket.end());
+    response.on('finish', () => request.socket.destroySoon());
     await this.#guarded(request, response, (media, isLive) => {
       if (!isLive) throw new BanksmanError('USAGE', { message: 'live video is at …/live', mend: `See ${media.url}.` });
       media.admit();
