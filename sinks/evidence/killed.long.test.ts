@@ -74,7 +74,9 @@ it('is whole after SIGKILL at any moment, twenty times', { timeout: 300_000 }, a
       expect(record.files.map(({ kind }) => kind)).toEqual(['snapshot', 'annotated']);
       expect(record).toMatchObject({ missing: [], incident: { state: 'closed' } });
     }
-    expect((await store.list()).length).toBe(2 + 3 * opened.length);
+    // On a slow machine there are more of them than a page holds by default.
+    const objects = await store.list({ limit: 10 * opened.length });
+    expect(objects.length).toBe(2 + 3 * opened.length);
     // What was half written went when the next one started.
     expect(await readdir(join(dataDir, 'evidence', '.part'))).toEqual([]);
   } finally {
