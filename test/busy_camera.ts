@@ -19,6 +19,7 @@ const SETS: Partial<Record<MetricName, readonly Labels[]>> = {
   camera_state: CAMERA_STATES.map((state) => ({ state, reason: '' })),
   camera_reconnects_total: REASONS.map((reason) => ({ reason })),
   frames_published_total: ['live', 'catchup', 'heartbeat', 'shadow'].map((purpose) => ({ purpose })),
+  live_units_shed_total: ['agent_slow', 'viewer_slow'].map((reason) => ({ reason })),
   incidents_total: RULES,
   near_misses_total: RULES,
   incident_opened_timestamp_seconds: RULES,
