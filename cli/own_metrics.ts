@@ -1,11 +1,10 @@
-import { listedBind } from '../config/formats.ts';
 import type { SiteConfig } from '../config/site.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { BanksmanError } from '../runtime/errors.ts';
 import type { Component } from '../runtime/lifecycle.ts';
 import type { PrometheusMetrics } from '../runtime/prometheus.ts';
 import { MetricsServer } from '../supervisor/metrics_server.ts';
 import { tellPrices } from '../supervisor/prices.ts';
+import { ownBind } from './own_bind.ts';
 
 /** Several roles of a fleet on one machine cannot have the one address of the site file. */
 const BIND = 'BANKSMAN_METRICS_BIND';
@@ -25,13 +24,10 @@ export function withOwnMetrics(
     clock,
   }: { config: SiteConfig; supervised: boolean; metrics: PrometheusMetrics; clock: Clock },
 ): Component[] {
-  const given = process.env[BIND];
-  if (supervised || (given === undefined && config.bus.type === 'local')) return components;
-  const bind = given === undefined ? config.metrics.bind : listedBind(given);
-  if (!bind) {
-    const mend = 'Write it as 127.0.0.1:9465; port 0 is any that is free.';
-    throw new BanksmanError('USAGE', { where: BIND, message: 'this is not HOST:PORT', mend });
-  }
+  if (supervised) return components;
+  const own = ownBind(BIND);
+  if (!own && config.bus.type === 'local') return components;
+  const bind = own ?? config.metrics.bind;
   // Under a supervisor it is the one that tells them, and hears of others.
   tellPrices(metrics, null, config.prices);
   let ready = false;

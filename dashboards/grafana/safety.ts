@@ -12,7 +12,7 @@ import {
   severity,
   site,
 } from './frame.ts';
-import { bars, type Column, FINE_AT_ZERO, series, stat, table, WARN_ABOVE } from './panels.ts';
+import { bars, type Column, FINE_AT_ZERO, type SeriesOptions, series, stat, table, WARN_ABOVE } from './panels.ts';
 import { bucketsOf, CAMERA, countOrZero, happened, increase, of, perCamera, RULE, rate, SEVERITY } from './queries.ts';
 
 const FILTERS = [CAMERA, RULE, SEVERITY];
@@ -36,6 +36,19 @@ export const UNWATCHED_FOR: Column = {
 
 const acknowledged = (q: number, over: string): string =>
   `histogram_quantile(${q}, sum by (le) (${happened(bucketsOf('time_to_acknowledge_seconds', SEVERITY), over)})) >= 0`;
+
+/** By rule, and all of them a week before. */
+const byHour = (
+  metric: MetricName,
+): Pick<SeriesOptions, 'unit' | 'width' | 'look' | 'interval' | 'decimals' | 'queries' | 'colors' | 'lines'> => ({
+  ...{ unit: 'short', width: 12, look: 'stacked bars', interval: '1h', decimals: 0 },
+  queries: [
+    { expr: `sum by (rule) (${increase(of(metric, ...FILTERS), '1h')})`, legend: '{{rule}}' },
+    { expr: `sum(${increase(of(metric, ...FILTERS), '1h', '1w')})`, legend: 'a week before' },
+  ],
+  colors: { 'a week before': OKABE_ITO.orange },
+  lines: ['a week before'],
+});
 
 export const safety: Board = {
   name: 'safety',
@@ -205,20 +218,7 @@ export const safety: Board = {
           title: 'Incidents an hour, by rule',
           description:
             'At which hours does what happen, and is it more than a week ago? Bars: the hour that ends there, by rule. Line: all rules, the same hour a week before. A rule that rises at the same hours: look at what is done on site then.',
-          unit: 'short',
-          width: 12,
-          look: 'stacked bars',
-          interval: '1h',
-          decimals: 0,
-          queries: [
-            { expr: `sum by (rule) (${increase(of('incidents_total', ...FILTERS), '1h')})`, legend: '{{rule}}' },
-            {
-              expr: `sum(${increase(of('incidents_total', ...FILTERS), '1h', '1w')})`,
-              legend: 'a week before',
-            },
-          ],
-          colors: { 'a week before': OKABE_ITO.orange },
-          lines: ['a week before'],
+          ...byHour('incidents_total'),
         }),
         series({
           title: 'Incidents an hour, by severity',
@@ -241,17 +241,7 @@ export const safety: Board = {
           title: 'Near misses an hour, by rule',
           description:
             'When was it nearly an incident, and more often than a week ago? Somebody was where a rule holds and left before min_duration_s or dwell_s made it an incident; one for all who were there until nobody was for hold_s; none where blindness came between. Of a dwell rule: whoever passes. Bars: the hour that ends there, by rule. Line: all rules, the same hour a week before. A rule that rises: see which place in the table below, and mend it before something happens.',
-          unit: 'short',
-          width: 12,
-          look: 'stacked bars',
-          interval: '1h',
-          decimals: 0,
-          queries: [
-            { expr: `sum by (rule) (${increase(of('near_misses_total', ...FILTERS), '1h')})`, legend: '{{rule}}' },
-            { expr: `sum(${increase(of('near_misses_total', ...FILTERS), '1h', '1w')})`, legend: 'a week before' },
-          ],
-          colors: { 'a week before': OKABE_ITO.orange },
-          lines: ['a week before'],
+          ...byHour('near_misses_total'),
         }),
         series({
           title: 'Near misses in 24 hours',
